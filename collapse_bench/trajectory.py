@@ -1,0 +1,81 @@
+"""What a recursion leaves behind: the metrics of every generation of every lineage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collapse_bench.models import Model
+
+__all__ = ["Trajectory"]
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """R lineages of T generations after the founder.
+
+    Attributes
+    ----------
+    values
+        Metric name to an array of shape (R, T + 1), generation 0 first. Never NaN; a logarithm
+        is -inf where a lineage has become a point.
+    measured
+        Metric name to ``"law"`` (from the models' parameters) or ``"samples"`` (from fresh draws).
+    steps : shape (T + 1,)
+        Rounds of finite sampling behind each generation: the n of theory. It is t when the
+        founder is the real law and t + 1 when the founder was itself fitted to samples.
+    sizes : shape (T,)
+        Samples drawn from generation t to train generation t + 1.
+    """
+
+    values: dict[str, NDArray[np.float64]]
+    measured: dict[str, Literal["law", "samples"]]
+    steps: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    seed: int
+    regime: str
+    family: str
+    last: tuple[Any, ...]
+
+    @property
+    def replicates(self) -> int:
+        """Number of lineages, R."""
+        return len(next(iter(self.values.values())))
+
+    @property
+    def generations(self) -> int:
+        """Generations after the founder, T."""
+        return len(self.sizes)
+
+    @cached_property
+    def models(self) -> list[Model]:
+        """The last generation: R single models."""
+        return [
+            model
+            for block in self.last
+            for model in (block.split() if hasattr(block, "split") else [block])
+        ]
+
+    def to_frame(self) -> Any:
+        """Return a tidy pandas frame: replicate, generation, metric, value."""
+        import pandas as pd
+
+        replicate, generation = np.indices((self.replicates, self.generations + 1))
+        return pd.concat(
+            [
+                pd.DataFrame(
+                    {
+                        "replicate": replicate.ravel(),
+                        "generation": generation.ravel(),
+                        "metric": name,
+                        "value": values.ravel(),
+                    }
+                )
+                for name, values in self.values.items()
+            ],
+            ignore_index=True,
+        )

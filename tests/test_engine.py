@@ -1,0 +1,234 @@
+import numpy as np
+import pytest
+from scipy.special import digamma
+
+from collapse_bench.engine import recurse
+from collapse_bench.errors import InvalidArgument, InvalidSamples, ModelError
+from collapse_bench.models import Categorical, Gaussian
+from collapse_bench.regimes import Accumulate, FreshReal, Mixture, constant
+
+# |z| <= 4.5 raises a false alarm once in 150,000 comparisons of a correct build.
+Z = 4.5
+
+
+class Wrapped:
+    """A stranger's model: two methods, no replicate axis, no law form."""
+
+    def __init__(self, inner):
+        self.inner = inner
+        self.kind = inner.kind
+
+    def sample(self, size, *, rng):
+        return self.inner.sample(size, rng=rng)
+
+    def fit(self, samples, *, rng):
+        return Wrapped(self.inner.fit(samples, rng=rng))
+
+
+def within(values, expected):
+    return abs(values.mean() - expected) <= Z * values.std() / len(values) ** 0.5
+
+
+def test_shapes_steps_and_names():
+    trajectory = recurse(Gaussian(), generations=3, size=50, replicates=4)
+
+    assert set(trajectory.values) == {"variance", "tail_mass", "wasserstein"}
+    assert set(trajectory.measured.values()) == {"law"}
+    assert all(values.shape == (4, 4) for values in trajectory.values.values())
+    assert trajectory.steps.tolist() == [0, 1, 2, 3]
+    assert [model.replicates for model in trajectory.models] == [None] * 4
+    assert trajectory.values["variance"][:, 0].tolist() == [1.0] * 4
+    np.testing.assert_allclose(trajectory.values["tail_mass"][:, 0], 1.0, rtol=1e-9)  # root finder
+    np.testing.assert_allclose(trajectory.values["wasserstein"][:, 0], 0.0, atol=1e-12)
+
+
+def test_codes_have_their_own_metrics():
+    trajectory = recurse(Categorical(np.full(50, 0.02)), generations=2, size=30, replicates=3)
+
+    assert set(trajectory.values) == {"tail_mass", "tail_coverage", "gini_simpson", "support"}
+    assert trajectory.values["support"][:, 0].tolist() == [50.0] * 3
+    assert (np.diff(trajectory.values["support"]) <= 0).all()
+
+
+def test_steps_count_the_founders_own_fit():
+    rows = Gaussian().sample(200, rng=np.random.default_rng(0))
+    founder = Gaussian().fit(rows, rng=np.random.default_rng(0))
+
+    assert recurse(founder, rows, generations=2).steps.tolist() == [1, 2, 3]
+    assert recurse(founder, rows, generations=2, founder_size=0).steps.tolist() == [0, 1, 2]
+    assert recurse(founder, Gaussian(), generations=2).steps.tolist() == [0, 1, 2]
+    assert recurse(founder, Gaussian(), generations=2, founder_size=200).steps[0] == 1
+
+
+def test_the_drift_of_the_log_variance_is_exact():
+    size, generations = 20, 10
+    trajectory = recurse(
+        Gaussian(), size=size, generations=generations, replicates=20_000, metrics=["log_variance"]
+    )
+    k = size - 1
+
+    assert within(
+        trajectory.values["log_variance"][:, -1], generations * (digamma(k / 2) - np.log(k / 2))
+    )
+
+
+def test_a_strangers_model_has_the_law_of_ours():
+    """1,000 lineages through sample and fit against the exact refit: means of two metrics."""
+    settings = {"size": 20, "generations": 3, "eval_size": 4_000, "metrics": ["variance"]}
+    theirs = recurse(Wrapped(Gaussian()), replicates=1_000, **settings)
+    ours = recurse(Gaussian(), replicates=100_000, **settings)
+    a, b = theirs.values["variance"][:, -1], ours.values["variance"][:, -1]
+
+    assert theirs.measured == {"variance": "samples"}
+    # The finite reference of the sample form adds an error of its own: var(s^2) = 2 / 4,000.
+    error = np.sqrt(a.var() / len(a) + b.var() / len(b) + 2 / 4_000)
+    assert abs(a.mean() - b.mean()) <= Z * error
+
+
+def test_law_and_sample_forms_agree():
+    law = recurse(Gaussian(), generations=3, size=30, replicates=40, seed=5)
+    samples = recurse(
+        Gaussian(),
+        generations=3,
+        size=30,
+        replicates=40,
+        seed=5,
+        measure="samples",
+        eval_size=20_000,
+    )
+
+    assert set(samples.measured.values()) == {"samples"}
+    for name, tolerance in [("variance", 0.2), ("tail_mass", 0.4), ("wasserstein", 0.1)]:
+        # The same lineages, read twice: 20,000 draws leave some per cent of noise.
+        np.testing.assert_allclose(
+            law.values[name], samples.values[name], rtol=tolerance, atol=tolerance / 4
+        )
+
+
+def test_results_depend_on_the_seed_alone():
+    def run(seed):
+        return recurse(Gaussian(), generations=3, replicates=5, seed=seed).values["variance"]
+
+    np.testing.assert_array_equal(run(3), run(3))
+    assert (run(3) != run(4))[:, 1:].all()
+
+
+def test_lineages_of_a_strangers_model_do_not_depend_on_how_many_there_are():
+    few = recurse(Wrapped(Gaussian()), generations=2, size=10, replicates=2)
+    many = recurse(Wrapped(Gaussian()), generations=2, size=10, replicates=4)
+
+    np.testing.assert_array_equal(few.values["variance"], many.values["variance"][:2])
+
+
+def test_blocks_of_replicates_follow_the_same_law(monkeypatch):
+    monkeypatch.setattr("collapse_bench.engine.BLOCK_VALUES", 1_000)
+    trajectory = recurse(Gaussian(), generations=2, size=10, replicates=2_500)
+
+    assert len(trajectory.models) == 2_500
+    assert len(np.unique(trajectory.values["variance"][:, -1])) == 2_500
+    assert within(trajectory.values["variance"][:, -1], 1.0)
+
+
+@pytest.mark.parametrize("size", [12, [12, 12, 12, 99], lambda t: 12, constant(12)])
+def test_sizes_may_be_a_number_a_sequence_or_a_schedule(size):
+    assert recurse(Gaussian(), generations=3, size=size).sizes.tolist() == [12, 12, 12]
+
+
+def test_a_law_of_another_family_is_drawn_from():
+    """Half of the training set is uniform on three codes the founder knows: its mass rises."""
+    founder = Categorical([0.97, 0.01, 0.01, 0.01])
+    real = Wrapped(Categorical([0.25, 0.25, 0.25, 0.25]))
+    regime = Mixture(0.5, 0.0, 0.5)
+    end = recurse(founder, real, regime, generations=1, size=2_000, replicates=200)
+    first = np.mean([model.probabilities[0] for model in end.models])
+
+    assert first == pytest.approx(0.5 * 0.97 + 0.5 * 0.25, abs=0.01)  # 14 standard errors
+
+
+def test_rows_of_the_reference_feed_every_regime():
+    rows = Gaussian().sample(400, rng=np.random.default_rng(1))
+    founder = Gaussian().fit(rows, rng=np.random.default_rng(1))
+    for regime in (Accumulate(), FreshReal(0.2), Mixture(0.5, 0.2, 0.3)):
+        trajectory = recurse(founder, rows, regime, generations=3, size=100, replicates=3)
+        assert np.isfinite(trajectory.values["variance"]).all()
+        assert trajectory.regime == repr(regime)
+
+
+def test_rows_of_codes_feed_every_regime():
+    founder = Categorical([0.5, 0.3, 0.2])
+    rows = founder.sample(400, rng=np.random.default_rng(1))
+    for regime in (Accumulate(), FreshReal(0.2), Mixture(0.5, 0.2, 0.3)):
+        trajectory = recurse(founder, rows, regime, generations=3, size=100, replicates=3)
+        assert (trajectory.values["support"] <= 3).all()
+
+
+def test_collapse_to_a_point_is_a_state():
+    trajectory = recurse(Gaussian(0.0, 1.0), generations=3, size=2, metrics=["log_variance"])
+    dead = recurse(
+        Gaussian(2.0, 0.0), Gaussian(), generations=3, size=5, metrics=["variance", "log_variance"]
+    )
+
+    assert np.isfinite(trajectory.values["log_variance"]).all()
+    assert dead.values["variance"].tolist() == [[0.0] * 4]
+    assert np.isneginf(dead.values["log_variance"]).all()
+
+
+def test_the_founder_is_never_changed():
+    class Learner(Wrapped):
+        def fit(self, samples, *, rng):
+            self.inner = self.inner.fit(samples, rng=rng)  # in place, as many libraries do
+            return self
+
+    founder = Learner(Gaussian())
+    recurse(founder, generations=2, size=10)
+
+    assert founder.inner.moments()[1][0, 0] == 1.0
+
+
+def test_to_frame_is_tidy():
+    frame = recurse(Gaussian(), generations=2, replicates=3, metrics=["variance"]).to_frame()
+
+    assert list(frame.columns) == ["replicate", "generation", "metric", "value"]
+    assert len(frame) == 9
+    assert frame[frame.generation == 0].value.tolist() == [1.0] * 3
+
+
+class Silent(Wrapped):
+    def fit(self, samples, *, rng):
+        self.inner = self.inner.fit(samples, rng=rng)
+
+
+class Broken(Wrapped):
+    def fit(self, samples, *, rng):
+        raise KeyError("no such layer")
+
+
+@pytest.mark.parametrize(
+    ("founder", "settings", "error", "sentence"),
+    [
+        (Gaussian(), {"generations": 0}, InvalidArgument, "generations must be an integer >= 1"),
+        (Gaussian(), {"generations": 2.0}, InvalidArgument, "got generations=2.0"),
+        (Gaussian(), {"replicates": 0}, InvalidArgument, "replicates must be an integer >= 1"),
+        (Gaussian(), {"size": 0}, InvalidArgument, "size must be an integer >= 1; got size=0"),
+        (Gaussian(), {"size": 1}, InvalidArgument, "size must exceed ddof=1"),
+        (Gaussian(), {"size": [5]}, InvalidArgument, "size must have an entry for each of 10"),
+        (Gaussian(), {"seed": -1}, InvalidArgument, "seed must be a non-negative integer"),
+        (Gaussian(), {"metrics": ["varience"]}, InvalidArgument, "metrics must be one of"),
+        (Gaussian(), {"metrics": ["support"]}, InvalidArgument, "metrics must be one of"),
+        (Gaussian(), {"metrics": []}, InvalidArgument, "at least one metric"),
+        (Gaussian(), {"measure": "exact"}, InvalidArgument, "measure must be one of"),
+        (Wrapped(Gaussian()), {"measure": "law"}, InvalidArgument, "no law form"),
+        (Gaussian().replicate(2), {}, InvalidArgument, "founder must be a single model"),
+        (Gaussian(), {"reference": [1.0, np.nan]}, InvalidSamples, "reference must be finite"),
+        (Silent(Gaussian()), {}, ModelError, "fit must return a fitted model; got None"),
+        (
+            Broken(Gaussian()),
+            {},
+            ModelError,
+            "samples of generation 1, .* KeyError: 'no such layer'",
+        ),
+    ],
+)
+def test_bad_input_is_one_sentence(founder, settings, error, sentence):
+    with pytest.raises(error, match=sentence):
+        recurse(founder, **settings)
