@@ -43,7 +43,7 @@ def to_numpy(array: Array) -> Array:
 
 
 class Draws:
-    """Standard draws of the kind of ``like``: by ``rng``, or by a torch generator seeded from it."""
+    """Draws of the kind of ``like``: by ``rng`` itself, or by a torch generator seeded from it."""
 
     def __init__(self, rng: np.random.Generator, like: Array) -> None:
         self._rng = rng

@@ -222,9 +222,9 @@ class Gaussian:
         xp = namespace(self.mean)
         draws = Draws(rng, self.mean)
         lead, d = tuple(self.mean.shape[:-1]), self.dimension
-        count = xp.zeros_like(self.log_scale) + _like(np.asarray(size, np.float64), self.mean)
+        count = _like(np.asarray(size, np.float64), self.mean)  # () or (R,)
         z = draws.normal((*lead, d))
-        scale = xp.exp(self.log_scale) / xp.where(count > 0, count, 1.0) ** 0.5
+        scale = xp.exp(self.log_scale) / count.clip(1) ** 0.5
         if d == 1:
             mean = self.mean + scale[..., None] * z
             chi = draws.chi_square((count - 1).clip(0), lead)
@@ -242,7 +242,7 @@ class Gaussian:
         """Return the Gaussian fitted to a sample with these sufficient statistics."""
         xp = namespace(statistics.mean)
         freedom = statistics.count - self.ddof
-        if not bool((freedom > 0).all() if hasattr(freedom, "all") else freedom > 0):
+        if not bool((freedom > 0).all()):
             raise InvalidArgument(
                 f"size must exceed ddof={self.ddof} to fit a Gaussian; "
                 f"got size={int(statistics.count.min())}"
