@@ -1,0 +1,238 @@
+"""Tables with named columns: CSV, JSON lines, Parquet and saved `datasets`, read by `datasets`."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collapse_bench.data.arrays import MOST_BYTES
+from collapse_bench.data.columns import choose, listed
+from collapse_bench.errors import CollapseBenchError, InvalidSamples, InvalidSpec
+from collapse_bench.validation import Kind
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+__all__ = ["TABLES", "read_table"]
+
+TABLES = (".csv", ".jsonl", ".parquet")
+FORMS = {"": "a saved directory", ".csv": "CSV", ".jsonl": "JSON lines", ".parquet": "Parquet"}
+
+MEND = "choose those to judge with --collapse-columns"
+
+
+def read_table(
+    argument: str, spec: str, path: Path, columns: Sequence[str] | None, kind: Kind | None
+) -> tuple[NDArray[Any], Kind, tuple[str, ...]]:
+    """Return the values of a table, what they hold, and the names of their columns.
+
+    Parameters
+    ----------
+    argument, spec
+        What the table is called where the caller sees it, and what was asked for.
+    path
+        A file of one of ``TABLES``, or a directory made by ``Dataset.save_to_disk``.
+    columns
+        Those to keep, in this order; None keeps all.
+    kind
+        What they hold; None: one column of text or booleans is codes, numbers otherwise.
+
+    Raises
+    ------
+    InvalidSpec
+        If the table can't be parsed, or has columns without a name of their own.
+    InvalidArgument
+        If ``columns`` aren't in it.
+    InvalidSamples
+        If it has no rows, a column that is no number among several, or missing cells.
+    """
+    try:
+        with _quiet_datasets(), tempfile.TemporaryDirectory(prefix="collapse-bench-") as cache:
+            table = _load(argument, spec, path, cache)
+            names = _chosen(argument, spec, table.column_names, columns)
+            if not len(table):
+                raise InvalidSamples(f"{argument} must have rows; got {argument}={spec!r} with 0")
+            found = kind or _kind(argument, spec, table, names)
+            parts = [_column(argument, spec, table, name, found) for name in names]
+    except CollapseBenchError:
+        raise
+    except Exception as error:  # parsers raise whatever they like on a damaged file
+        form = FORMS["" if path.is_dir() else path.suffix.lower()]
+        raise InvalidSpec(
+            f"{argument} must be readable as {form}; got {argument}={spec!r}: {_cause(error)}"
+        ) from error
+    return (parts[0] if len(parts) == 1 else np.column_stack(parts)), found, names
+
+
+def _load(argument: str, spec: str, path: Path, cache: str) -> Dataset:
+    from datasets import Dataset, load_from_disk
+
+    if path.is_dir():
+        return load_from_disk(str(path))
+    suffix = path.suffix.lower()
+    options: dict[str, Any] = {}
+    if suffix == ".parquet":
+        _weigh_parquet(argument, spec, path)
+    else:
+        # One block: a later block may not widen the column types that the first one settled.
+        options["chunksize"] = path.stat().st_size + 1
+    if suffix == ".csv":
+        _check_header(argument, spec, path)
+        options["float_precision"] = "round_trip"  # the parser's default may miss the last bit
+    if suffix == ".jsonl":
+        # Rows of numbers and text would come back as one column of text, chat logs as dialogs.
+        options.update(on_mixed_types=None, parse_agent_traces=False)
+    alias = Path(cache) / f"table{suffix}"  # `datasets` reads * and [ in a path as a pattern
+    alias.symlink_to(path.resolve())
+    # Not load_dataset: it tells its maker's server of each file it loads.
+    read = {".csv": Dataset.from_csv, ".jsonl": Dataset.from_json, ".parquet": Dataset.from_parquet}
+    return read[suffix](str(alias), cache_dir=cache, **options)
+
+
+def _weigh_parquet(argument: str, spec: str, path: Path) -> None:
+    import pyarrow.parquet
+
+    with pyarrow.parquet.ParquetFile(path) as file:
+        claimed = 8 * file.metadata.num_rows * file.metadata.num_columns
+    if claimed > MOST_BYTES:
+        raise InvalidSpec(
+            f"{argument} must hold at most {MOST_BYTES // 8:,} cells; "
+            f"got {argument}={spec!r} with {claimed // 8:,}"
+        )
+
+
+def _check_header(argument: str, spec: str, path: Path) -> None:
+    """Refuse a CSV file whose first line can't be the names of its columns.
+
+    The parser takes the first line for names whatever it holds, and the first column for an index
+    if the names are too few: a row or a column would be lost.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        lines = csv.reader(file)
+        names, row = next(lines, []), next(lines, [])
+    if len(names) == 1 and any(mark in names[0] for mark in ";\t"):
+        raise InvalidSpec(
+            f"{argument} must be separated by commas; got {argument}={spec!r}, "
+            f"which begins {names[0][:60]!r}"
+        )
+    counted = len(names) > 1 and names == [str(index) for index in range(len(names))]  # as pandas
+    if names and all(_is_number(name) for name in names) and not counted:
+        raise InvalidSpec(
+            f"{argument} must have the names of its columns in the first line; "
+            f"got {argument}={spec!r}, which begins {listed(names)}"
+        )
+    twice = sorted({name for name in names if name and names.count(name) > 1})
+    if twice:
+        raise InvalidSpec(
+            f"{argument} must have different column names; "
+            f"got {argument}={spec!r} with {listed(twice)} more than once"
+        )
+    if not row:
+        raise InvalidSamples(f"{argument} must have rows; got {argument}={spec!r} with 0")
+    if len(row) > len(names):
+        raise InvalidSpec(
+            f"{argument} must have a name for each column; "
+            f"got {argument}={spec!r} with {len(names)} names and {len(row)} cells in its first row"
+        )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _chosen(
+    argument: str, spec: str, available: Sequence[str], columns: Sequence[str] | None
+) -> tuple[str, ...]:
+    if columns is not None:
+        return choose(available, columns, source=spec)
+    # What pandas writes for an index, and reads for a column without a name.
+    index = [n for n in available if not n or n.startswith(("Unnamed: ", "__index_level_"))]
+    if index:
+        raise InvalidSpec(
+            f"{argument} must have a name for each column; got {argument}={spec!r} with "
+            f"{listed(index)}, an index that was written as a column: {MEND}"
+        )
+    return tuple(available)
+
+
+def _kind(argument: str, spec: str, table: Dataset, names: Sequence[str]) -> Kind:
+    import pyarrow.types as types
+
+    schema = table.features.arrow_schema
+    others = [
+        name
+        for name in names
+        if not (types.is_integer(t := schema.field(name).type) or types.is_floating(t))
+        or hasattr(table.features[name], "names")  # class labels: integers that stand for names
+    ]
+    if not others:
+        return "numbers"
+    only = schema.field(others[0]).type
+    if len(names) == 1 and not (types.is_nested(only) or types.is_temporal(only)):
+        return "codes"
+    shown = listed([f"{name} ({schema.field(name).type})" for name in others])
+    raise InvalidSamples(
+        f"{argument} must have numeric columns, or one column of codes; "
+        f"got {argument}={spec!r} with {shown}: {MEND}"
+    )
+
+
+def _column(argument: str, spec: str, table: Dataset, name: str, kind: Kind) -> NDArray[Any]:
+    cells = table.select_columns(name).with_format("arrow")[:][name].combine_chunks()
+    where = f"column {name!r} of {argument}={spec!r}"
+    if cells.null_count:
+        missing = np.asarray(cells.is_null())
+        raise InvalidSamples(
+            f"{where} must have a value in each row; {int(missing.sum()):,} of "
+            f"{len(missing):,} are missing, the first in row {int(missing.argmax())} "
+            "(rows count from 0)"
+        )
+    values = np.asarray(cells.to_numpy(zero_copy_only=False))
+    if kind == "numbers" and values.dtype.kind == "f":
+        strange = ~np.isfinite(values)
+        if strange.any():
+            first = int(strange.argmax())
+            raise InvalidSamples(
+                f"{where} must be finite; {int(strange.sum()):,} of {len(values):,} values are "
+                f"not, the first in row {first} (rows count from 0): {values[first]}"
+            )
+    return values.astype(np.str_) if values.dtype.kind == "O" else np.array(values)
+
+
+def _cause(error: BaseException) -> str:
+    """Return the last line of what first went wrong: `datasets` wraps it two or three times."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[-1][:300]
+
+
+@contextlib.contextmanager
+def _quiet_datasets() -> Iterator[None]:
+    """Silence the progress bars, the log and the warnings of `datasets`, and restore them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # whatever matters comes back as an error
+        import datasets
+
+        bars = datasets.are_progress_bars_disabled()
+        level = datasets.logging.get_verbosity()
+        datasets.disable_progress_bars()
+        datasets.logging.set_verbosity(datasets.logging.CRITICAL)
+        try:
+            yield
+        finally:
+            datasets.logging.set_verbosity(level)
+            if not bars:
+                datasets.enable_progress_bars()
