@@ -101,7 +101,7 @@ def as_numbers(name: str, samples: Any, *, columns: int | None = None) -> NDArra
             f"{name} must hold real numbers; got dtype {array.dtype}"
             + (": pass kind='codes' for categories" if array.dtype.kind in "USTb" else "")
         )
-    if array.ndim == 1:
+    if array.ndim == 1 and array.size:
         array = array[:, None]
     if array.ndim != 2 or 0 in array.shape:
         raise InvalidSamples(
@@ -149,8 +149,11 @@ def _as_array(name: str, samples: Any) -> NDArray[Any]:
     if isinstance(count, int | np.integer) and count > MOST_VALUES:
         raise InvalidSamples(f"{name} must hold at most {MOST_VALUES:,} values; got {count:,}")
     if hasattr(samples, "detach"):
-        if samples.is_sparse or samples.is_meta:
-            raise InvalidSamples(f"{name} must be a dense tensor with data; got {samples.layout}")
+        if str(samples.layout) != "torch.strided" or samples.is_meta:
+            raise InvalidSamples(
+                f"{name} must be a dense tensor with data; "
+                f"got layout {samples.layout} on device {samples.device}"
+            )
         samples = samples.detach().cpu()
         if samples.dtype.is_floating_point:
             samples = samples.double()  # numpy has no bfloat16

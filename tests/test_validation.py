@@ -85,7 +85,7 @@ def test_numbers_are_a_table_of_doubles(array):
 @pytest.mark.parametrize(
     ("samples", "sentence"),
     [
-        ([], r"x must have shape \(n, d\) or \(n,\) with n, d >= 1; got shape \(0, 1\)"),
+        ([], r"x must have shape \(n, d\) or \(n,\) with n, d >= 1; got shape \(0,\)"),
         (1.0, r"got shape \(\)"),
         (np.zeros((2, 2, 2)), r"got shape \(2, 2, 2\)"),
         ([[1.0], [1.0, 2.0]], "x must be rectangular; numpy says: "),
@@ -97,7 +97,8 @@ def test_numbers_are_a_table_of_doubles(array):
             [[0.0, 1.0], [math.inf, math.nan]],
             "x must be finite; 2 of 4 values are not, the first at row 1, column 0: inf",
         ),
-        (torch.zeros(2, device="meta"), "x must be a dense tensor with data"),
+        (torch.zeros(2, device="meta"), "x must be a dense tensor with data; .* device meta"),
+        (torch.zeros(2, 2).to_sparse(), "x must be a dense tensor with data; .* sparse_coo"),
     ],
 )
 def test_what_is_no_numbers_is_told(samples, sentence):
