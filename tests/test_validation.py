@@ -98,7 +98,7 @@ def test_numbers_are_a_table_of_doubles(array):
             "x must be finite; 2 of 4 values are not, the first at row 1, column 0: inf",
         ),
         (torch.zeros(2, device="meta"), "x must be a dense tensor with data; .* device meta"),
-        (torch.zeros(2, 2).to_sparse(), "x must be a dense tensor with data; .* sparse_coo"),
+        (torch.zeros(2, 2).to_sparse(), "x must be a dense tensor with data; .*sparse_coo"),
     ],
 )
 def test_what_is_no_numbers_is_told(samples, sentence):
