@@ -16,10 +16,11 @@ _AUTOMATIC = object()
 _output: Any = _AUTOMATIC
 
 
-def set_output(stream: Any) -> None:
-    """Send progress to ``stream``, a text file; None shows none at all."""
+def set_output(stream: Any) -> Any:
+    """Send progress to ``stream``, a text file, and return where it went; None shows none."""
     global _output
-    _output = stream
+    former, _output = _output, stream
+    return former
 
 
 def track(steps: Iterable[int], *, total: int, label: str, show: bool | None) -> Iterator[int]:

@@ -17,10 +17,7 @@ LAYERS = (
     ("engine", "executors", "measures", "progress", "store", "trajectory"),
     ("conformance", "controls", "gates", "strategies"),
     ("reports",),
-    (
-        *("cases", "cli", "collection", "devices", "judging", "ledger", "options", "plugin"),
-        *("session", "summary"),
-    ),
+    ("cli", "harness", "plugin"),
     ("fixtures",),
     ("suites",),
 )

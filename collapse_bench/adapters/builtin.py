@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from collapse_bench.errors import ModelError
 from collapse_bench.models import Categorical, Gaussian, Model
-from collapse_bench.validation import as_codes
+from collapse_bench.validation import as_codes, as_numbers
 
-__all__ = ["BUILT_IN", "Frequencies"]
+__all__ = ["BUILT_IN", "Frequencies", "Moments"]
 
 
 class Frequencies:
@@ -38,10 +38,46 @@ class Frequencies:
         return Categorical(counts / counts.sum(), states)
 
 
+class Moments:
+    """The Gaussian of whatever numbers it is fitted to, of any width; nothing before that."""
+
+    kind: Literal["numbers"] = "numbers"
+
+    def __init__(self, ddof: int) -> None:
+        self.ddof = Gaussian(ddof=ddof).ddof
+
+    def sample(self, size: int, *, rng: np.random.Generator) -> NDArray[Any]:
+        raise ModelError(
+            f"gaussian must be fitted before sample({size}) is called, or be given mean or "
+            "covariance"
+        )
+
+    def fit(self, samples: NDArray[Any], *, rng: np.random.Generator) -> Gaussian:
+        """Return the Gaussian with the mean and the covariance of ``samples``.
+
+        Raises
+        ------
+        InvalidSamples
+            If ``samples`` are no finite numbers.
+        """
+        rows = as_numbers("samples", samples)
+        return Gaussian(np.zeros(rows.shape[1]), ddof=self.ddof).fit(rows, rng=rng)
+
+
+def _gaussian(
+    mean: ArrayLike | None = None, covariance: ArrayLike | None = None, ddof: int = 1
+) -> Gaussian | Moments:
+    if mean is None and covariance is None:
+        return Moments(ddof)
+    return Gaussian(
+        0.0 if mean is None else mean, 1.0 if covariance is None else covariance, ddof=ddof
+    )
+
+
 def _categorical(
     probabilities: ArrayLike | None = None, states: ArrayLike | None = None
 ) -> Model | Frequencies:
     return Frequencies() if probabilities is None else Categorical(probabilities, states)
 
 
-BUILT_IN: dict[str, Callable[..., Any]] = {"categorical": _categorical, "gaussian": Gaussian}
+BUILT_IN: dict[str, Callable[..., Any]] = {"categorical": _categorical, "gaussian": _gaussian}

@@ -111,9 +111,21 @@ def test_the_current_directory_is_first_on_the_path(here):
 
 def test_built_in_names():
     assert tuple(BUILT_IN) == ("categorical", "gaussian")
-    loaded = load_model("gaussian", {"ddof": 0})
+    loaded = load_model("gaussian", {"ddof": 0, "covariance": 2.0})
     assert isinstance(loaded.model, Gaussian)
     assert (loaded.model.ddof, loaded.how) == (0, "built-in")
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+def test_the_gaussian_takes_the_width_it_is_fitted_to(columns):
+    rows = generator(1).normal(size=(50, columns))
+    model = load_model("gaussian", {"ddof": 0}).model
+    fitted = model.fit(rows, rng=generator(0))
+
+    assert (fitted.dimension, fitted.ddof) == (columns, 0)
+    np.testing.assert_allclose(fitted.moments()[0], rows.mean(0), atol=1e-14)
+    with pytest.raises(ModelError, match="gaussian must be fitted before sample"):
+        model.sample(3, rng=generator(0))
 
 
 def test_the_categorical_learns_its_states():

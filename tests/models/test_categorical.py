@@ -39,7 +39,7 @@ def test_counts_have_the_multinomial_law_by_enumeration():
     size, law = 3, [0.5, 0.3, 0.2]
     drawn = Categorical(law).replicate(100_000).refit(size, rng=generator(1))
     seen = Counter(map(tuple, np.rint(size * drawn.probabilities).astype(int).tolist()))
-    exact: Counter[tuple[int, ...]] = Counter()
+    exact = Counter()
     for sequence in product(range(3), repeat=size):
         exact[tuple(sequence.count(k) for k in range(3))] += prod(law[k] for k in sequence)
     expected = {counts: 100_000 * p for counts, p in exact.items()}

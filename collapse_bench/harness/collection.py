@@ -1,0 +1,238 @@
+"""From collected tests to ledgers: which checks are declared, and by whom; what can't be run.
+
+Only the standard library and pytest are imported here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from collapse_bench.errors import CollapseBenchError
+from collapse_bench.harness.devices import has_driver, resolve
+from collapse_bench.harness.ledger import declaration_error
+from collapse_bench.harness.options import Settings
+from collapse_bench.harness.session import (
+    CASE_FIXTURES,
+    ENTRY,
+    SETTINGS,
+    SURVEY,
+    inputs_of,
+    leave,
+    module_key,
+    name_of,
+    suite_of,
+)
+from collapse_bench.reports.text import safe_text
+
+__all__ = ["Survey", "settle", "survey"]
+
+DEFAULT_MODEL = "two-gaussians"
+OWN_SAMPLES = "the tests' own samples"
+
+
+@dataclass
+class _Module:
+    """What is known of one gate module before anything is deselected."""
+
+    title: str
+    content: Any  # the module itself
+    tests: set[str] = field(default_factory=set)  # those that use collapse_check
+    models: list[str] = field(default_factory=list)
+    cases: bool = False  # whether any of its tests asks who is judged
+
+    @property
+    def declared(self) -> Any:
+        """Its constant ``COLLAPSE_CHECKS``; None where it has none."""
+        return getattr(self.content, "COLLAPSE_CHECKS", None)
+
+    def defines(self, name: str) -> bool:
+        """Return whether it has a test called ``name``, whatever its parameters."""
+        found = self.content
+        for part in name.partition("[")[0].split("::"):
+            found = getattr(found, part, None)
+        return found is not None
+
+
+@dataclass
+class Survey:
+    """Everything of ours that was collected, before -k and -m."""
+
+    modules: dict[str, _Module] = field(default_factory=dict)  # gate modules
+    overridden: dict[str, str] = field(default_factory=dict)  # fixture -> where
+    cases: bool = False  # whether any test asks who is judged
+    ours: bool = False  # whether any test is of a suite or uses a fixture of ours
+    paper: bool = False
+    in_force: bool = False  # whether a gate has a test that is selected
+    sentences: list[str] = field(default_factory=list)  # who will be judged, for the header
+
+    def missing(self, settings: Settings) -> str | None:
+        """Return which option is missing, after what fixtures supply."""
+        judged = {"collapse_model", "collapse_founder"} & self.overridden.keys()
+        alone = settings.reference is not None and not settings.models and not settings.samples
+        if (alone and judged) or (not alone and "collapse_reference" in self.overridden):
+            return None
+        return settings.missing()
+
+
+def survey(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
+    """Look at every collected test, note what it is to us and mark those that need a GPU."""
+    settings = config.stash[SETTINGS]
+    found = config.stash[SURVEY] = Survey()
+    suites: dict[Any, str | None] = {}  # a file has many tests
+    for item in items:
+        uses = {name for name in getattr(item, "fixturenames", ()) if name.startswith("collapse_")}
+        if item.path not in suites:
+            suites[item.path] = suite_of(item.path)
+        suite = suites[item.path]
+        module = getattr(item, "module", None)
+        declared = getattr(module, "COLLAPSE_CHECKS", None)
+        found.ours |= bool(uses or suite)
+        if not uses and suite is None and declared is None:
+            continue
+        kind = None if suite is None else suite.partition("/")[0]
+        found.paper |= kind == "paper"
+        for name in uses.intersection(CASE_FIXTURES):
+            if where := _overridden(item, name):
+                found.overridden[name] = where
+        judges = bool(uses & {"collapse_model", "collapse_founder"})
+        found.cases |= judges
+        entry: dict[str, Any] = {"suite": kind, "gate": None, "check": None}
+        item.stash[ENTRY] = entry
+        if kind != "gate" and declared is None:
+            continue
+        gate = entry["gate"] = module_key(item)
+        title = item.nodeid.partition("::")[0] or item.path.name  # empty outside the root directory
+        known = found.modules.setdefault(gate, _Module(title, module))
+        known.cases |= judges
+        if "collapse_check" in uses:
+            entry["check"] = name_of(item)
+            known.tests.add(entry["check"])
+            entry["model"] = _model_of(item, settings) if judges else OWN_SAMPLES
+            if entry["model"] not in known.models:
+                known.models.append(entry["model"])
+            if _on_gpu(config, settings):
+                item.add_marker("gpu")
+
+
+def settle(config: pytest.Config, items: Sequence[pytest.Item]) -> dict[str, Any]:
+    """Return what is in force now that -k and -m have had their say, as plain data.
+
+    ``ledgers`` are those of modules with a test that is selected, ``dropped`` the modules that
+    have none, ``usage`` the sentences of what keeps the session from running.
+    """
+    found: Survey = config.stash.get(SURVEY, Survey())
+    settings = config.stash[SETTINGS]
+    selected = {item.stash[ENTRY]["gate"] for item in items if ENTRY in item.stash} - {None}
+    found.in_force = bool(selected)
+    usage = [safe_text(sentence) for sentence in _usage(found, settings)]
+    ledgers = {
+        gate: [
+            {"gate": gate, "model": model, "declared": list(module.declared or ())}
+            for model in dict.fromkeys([*module.models, *_given_models(module, settings)])
+        ]
+        for gate, module in found.modules.items()
+        if gate in selected
+    }
+    for item in items:
+        entry = item.stash.get(ENTRY, None)
+        if entry is not None and (entry["suite"] or entry["gate"]):
+            entry["ledgers"] = ledgers.get(entry["gate"], [])
+            leave(item, "item", entry)
+    if selected and not usage and not config.option.collectonly:
+        usage += _read_inputs(config, found, {gate: found.modules[gate] for gate in selected})
+    return {
+        "ledgers": [ledger for group in ledgers.values() for ledger in group],
+        "dropped": sorted(found.modules.keys() - selected),
+        "usage": usage,
+    }
+
+
+def _usage(found: Survey, settings: Settings) -> Iterable[str]:
+    """Yield what is wrong with options, overrides and declarations together."""
+    for fixture, where in sorted(found.overridden.items()):
+        given = {
+            "--collapse-model": bool(settings.models) and fixture != "collapse_reference",
+            "--collapse-samples": bool(settings.samples) and fixture != "collapse_reference",
+            "--collapse-reference": bool(settings.reference) and fixture == "collapse_reference",
+        }
+        for option, clash in given.items():
+            if clash:
+                yield f"{option} contradicts the fixture {fixture} in {where}: keep one of them"
+    typed = {"collapse_model", "collapse_samples", "collapse_reference"} & settings.typed
+    if (found.cases or (typed and not found.ours)) and (sentence := found.missing(settings)):
+        yield sentence
+    for module in found.modules.values():
+        if module.tests or module.declared is not None:
+            error = declaration_error(
+                module.title, module.declared, module.tests, defines=module.defines
+            )
+            if error:
+                yield error
+
+
+def _read_inputs(config: pytest.Config, found: Survey, gates: dict[str, _Module]) -> list[str]:
+    """Read the gate's files and import its models before any test; return what can't be."""
+    if not any(module.cases for module in gates.values()):
+        return []
+    inputs = inputs_of(config)
+    try:
+        if (folder := inputs.settings.save_samples) is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return [safe_text(f"--collapse-save-samples must be a directory to write to: {error}")]
+    try:
+        for spec in inputs.settings.models:
+            inputs.model(spec)
+        if not found.overridden:
+            found.sentences = [
+                f"{gate}: {sentence}"
+                for gate, module in gates.items()
+                if module.cases
+                for sentence in inputs.describe(len(module.declared or ()))
+            ]
+    except CollapseBenchError as error:
+        return [safe_text(error)]
+    return []
+
+
+def _overridden(item: pytest.Item, name: str) -> str | None:
+    """Return the module that a fixture of ours is overridden in, if it is."""
+    definitions = getattr(item, "_fixtureinfo").name2fixturedefs.get(name)  # noqa: B009
+    module = definitions[-1].func.__module__ if definitions else "collapse_bench.fixtures"
+    return None if module.startswith("collapse_bench.fixtures") else str(module)
+
+
+def _model_of(item: pytest.Item, settings: Settings) -> str:
+    """Return what the one that a test judges is called in reports."""
+    callspec = getattr(item, "callspec", None)
+    spec = callspec.params.get("collapse_model") if callspec else None
+    if isinstance(spec, str) and spec in settings.models:
+        return spec
+    for name in ("collapse_founder", "collapse_model"):
+        if where := _overridden(item, name):
+            number = callspec.indices.get(name) if callspec else None
+            return f"{name} of {where}" + ("" if number is None else f" [{number}]")
+    return _default_models(settings)[0]
+
+
+def _default_models(settings: Settings) -> list[str]:
+    return list(settings.models) or [settings.samples or DEFAULT_MODEL]
+
+
+def _given_models(module: _Module, settings: Settings) -> Sequence[str]:
+    """Return the models that a module's ledger is kept for, even if no test of theirs was named."""
+    if module.models:
+        return settings.models if module.cases else ()
+    return _default_models(settings)
+
+
+def _on_gpu(config: pytest.Config, settings: Settings) -> bool:
+    if settings.require_gpu or settings.device.startswith("cuda"):
+        return True
+    if settings.device == "cpu" or not has_driver():
+        return False
+    return config.option.collectonly or resolve("auto") == "cuda"

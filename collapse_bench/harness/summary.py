@@ -1,0 +1,158 @@
+"""What a session says and writes about its ledgers: header, section, last line, report.
+
+Only the standard library and pytest are imported here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from collapse_bench.harness.collection import Survey
+from collapse_bench.harness.devices import resolve
+from collapse_bench.harness.ledger import Book, last_line
+from collapse_bench.harness.session import BOOK, SETTINGS, SURVEY
+from collapse_bench.reports.terminal import case_line, check_line, header_lines
+from collapse_bench.reports.text import safe_text
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
+
+__all__ = ["anything", "closing_line", "header", "report", "write_section"]
+
+Line = tuple[str, dict[str, Any] | None]  # a check's name and its verdict, if there is one
+Block = tuple[str, list[Line]]
+
+COLORS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
+
+
+def header(config: pytest.Config) -> list[str]:
+    """Return the lines between collection and the first test; none without a test of ours."""
+    found = config.stash.get(SURVEY, Survey())
+    if not found.ours:
+        return []
+    settings = config.stash[SETTINGS]
+    remarks = []
+    if found.paper and (settings.models or settings.samples):
+        option = "--collapse-model" if settings.models else "--collapse-samples"
+        remarks.append(f"suites/paper brings its own models: {option} doesn't apply there")
+    return header_lines(
+        seed=settings.seed,
+        profile=settings.profile,
+        device=resolve(settings.device),
+        gate={
+            "alpha": settings.alpha,
+            "beta": settings.beta,
+            "max_samples": None if settings.samples else settings.max_samples,
+            "cases": found.sentences,
+        }
+        if found.in_force
+        else None,
+        remarks=remarks,
+    )
+
+
+def anything(config: pytest.Config) -> bool:
+    """Return whether a session has anything of ours to sum up."""
+    book = config.stash[BOOK]
+    seen = book.items or book.checks or book.ledgers or book.dropped or book.recorded
+    return bool(seen) or book.few(config.stash[SETTINGS].min_checks)
+
+
+def closing_line(config: pytest.Config) -> str:
+    """Return the session in one line."""
+    book = config.stash[BOOK]
+    notes = book.notes(config.stash[SETTINGS].min_checks)
+    return safe_text(last_line(book.counts(free=True), book.claims(), notes))
+
+
+def write_section(config: pytest.Config, terminal: TerminalReporter) -> None:
+    """Write one line a check and the gate's promise; under -q only what did not pass."""
+    book = config.stash[BOOK]
+    verbosity = config.option.verbose
+    blocks = [] if book.usage else _blocks(book)
+    if verbosity < 0:
+        blocks = [
+            (title, [line for line in lines if _outcome(line[1]) != "pass"])
+            for title, lines in blocks
+        ]
+    blocks = [block for block in blocks if block[1]]
+    if verbosity < -1 or not blocks:
+        return
+    terminal.section("collapse")
+    for title, lines in blocks:
+        terminal.write_line(title)
+        for name, record in lines:
+            color = COLORS.get(_outcome(record), "yellow")
+            terminal.write_line(check_line(name, record), **{color: True})
+    if verbosity >= 0 and book.ledgers and book.checks:
+        from collapse_bench.gates import FOOTER
+
+        terminal.write_line(FOOTER)
+
+
+def _blocks(book: Book) -> list[Block]:
+    """Return a title and lines for each ledger, for free checks and for recorded verdicts."""
+    blocks: list[Block] = []
+    for (gate, model), ledger in sorted(book.ledgers.items()):
+        found = book.verdicts((gate, model))
+        title = case_line(gate, book.cases.get((gate, model)), model)
+        blocks.append((title, [(name, found.get(name)) for name in ledger["declared"]]))
+    free: list[Line] = [(r["id"], r) for r in book.checks.values() if not r["gate"]]
+    seen: list[Line] = [(f"{r['id']} {r['scenario']}", r) for r in book.recorded.values()]
+    return [*blocks, ("outside any ledger:", free), ("recorded, not judged:", seen)]
+
+
+def _outcome(record: dict[str, Any] | None) -> str:
+    return "not_run" if record is None else str(record["outcome"])
+
+
+def report(config: pytest.Config, exitstatus: int) -> dict[str, Any]:
+    """Return the JSON report of the session as plain types."""
+    from collapse_bench.reports.json import document, environment
+
+    book, settings = config.stash[BOOK], config.stash[SETTINGS]
+    gates = []
+    for key, ledger in sorted(book.ledgers.items()):
+        case = book.cases.get(key, {})
+        gates.append(
+            {
+                "id": ledger["gate"],
+                "model": ledger["model"],
+                "reference": case.get("reference"),
+                "alpha": settings.alpha,
+                "beta": settings.beta,
+                "declared": [f"{ledger['gate']}::{name}" for name in ledger["declared"]],
+                "summary": book.ledger_counts(key),
+                **{name: case.get(name) for name in FACTS},
+            }
+        )
+    return document(
+        seed=settings.seed,
+        environment=environment(resolve(settings.device) if anything(config) else None),
+        summary={
+            **book.counts(free=True),
+            "outcome": book.outcome(exitstatus),
+            "claims": book.claims(),
+            "exit": exitstatus,
+        },
+        gates=gates,
+        checks=[
+            {name: value for name, value in record.items() if name != "name"}
+            for record in sorted(book.checks.values(), key=lambda r: (r["id"], r["model"] or ""))
+        ],
+        trajectories=sorted(book.trajectories.values(), key=lambda r: (r["id"], r["scenario"])),
+        recorded=sorted(book.recorded.values(), key=lambda r: (r["id"], r["scenario"])),
+    )
+
+
+# What is known of a gate's case beside its names, null until one of its checks has run.
+FACTS = (
+    "how",
+    "drawn",
+    "size",
+    "samples_sha256",
+    "reference_size",
+    "reference_sha256",
+)

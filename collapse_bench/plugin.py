@@ -1,0 +1,252 @@
+"""The pytest plugin: options, markers, fixture modules, and the session's ledger.
+
+Every pytest run in an environment with the package imports this file, so neither it nor the
+fixture modules import anything numeric at the top: what needs it is imported where it is used.
+Results travel as JSON strings in ``user_properties``, so that they reach the process that
+reports them from any worker of pytest-xdist; only that process writes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from collapse_bench.errors import InvalidArgument
+from collapse_bench.harness import collection, summary
+from collapse_bench.harness.ledger import Book, exit_status
+from collapse_bench.harness.options import OPTIONS, settings_from
+from collapse_bench.harness.session import BOOK, ENTRY, PROPERTY, RAISED, SETTINGS, is_worker, leave
+from collapse_bench.reports.text import safe_text
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
+
+pytest_plugins = (
+    "collapse_bench.fixtures.checks",
+    "collapse_bench.fixtures.devices",
+    "collapse_bench.fixtures.generation",
+    "collapse_bench.fixtures.models",
+    "collapse_bench.fixtures.recursion",
+    "collapse_bench.fixtures.references",
+    "collapse_bench.fixtures.streams",
+)
+
+MARKERS = (
+    "gpu: needs a CUDA device; the fixture `collapse_device` skips where there is none.",
+    "slow: takes more than twenty seconds on two cores.",
+    "paper: runs at --collapse-profile=paper only; the fixture `collapse_profile` skips elsewhere.",
+)
+# An ini value may be a number in TOML from pytest 9.2 on; before, and in an ini file, it's text.
+TEXT: Any = str | int | float if pytest.version_tuple >= (9, 2) else "string"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("collapse", "evaluation of model collapse")
+    for option in OPTIONS:
+        kind: Any = TEXT
+        if option.metavar is None:
+            kind = "bool"
+            group.addoption(
+                option.flag, dest=option.key, action="store_true", default=None, help=option.help
+            )
+        else:
+            kind = "linelist" if option.many else TEXT
+            group.addoption(
+                option.flag,
+                dest=option.key,
+                action="append" if option.many else "store",
+                default=None,
+                metavar=option.metavar,
+                help=option.help + (" (repeatable)" if option.many else ""),
+            )
+        default: list[str] | None = [] if option.many else None
+        parser.addini(option.key, f"ini twin of {option.flag}", type=kind, default=default)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+    keys = [option.key for option in OPTIONS]
+    try:
+        settings = settings_from(
+            {key: config.getoption(key) for key in keys},
+            {key: config.getini(key) for key in keys},
+            Path(config.invocation_params.dir),
+        )
+    except InvalidArgument as error:
+        raise pytest.UsageError(safe_text(error)) from error
+    config.stash[SETTINGS] = settings
+    config.stash[BOOK] = Book()
+    if settings.require_gpu and not is_worker(config) and not config.option.collectonly:
+        _require_gpu(settings.device)
+    if not is_worker(config):
+        config.pluginmanager.register(Recorder(config), "collapse_bench.recorder")
+
+
+def _require_gpu(device: str) -> None:
+    from collapse_bench.harness.devices import cuda_trouble
+
+    if trouble := cuda_trouble("cuda" if device == "auto" else device):
+        raise pytest.UsageError(f"--collapse-require-gpu: {trouble}")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    models = metafunc.config.stash[SETTINGS].models
+    if models and "collapse_model" in metafunc.fixturenames:
+        metafunc.parametrize("collapse_model", models, ids=models, indirect=True, scope="session")
+
+
+@pytest.hookimpl(tryfirst=True)  # before -k and -m deselect: they must not hide a declared check
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    collection.survey(config, items)
+
+
+@pytest.hookimpl(tryfirst=True)  # before the header is printed and xdist reports the tests
+def pytest_collection_finish(session: pytest.Session) -> None:
+    config = session.config
+    note = collection.settle(config, session.items)
+    if is_worker(config):
+        config.workeroutput["collapse"] = json.dumps(note)  # type: ignore[attr-defined]
+        if note["usage"]:
+            session.items.clear()  # the controller says why, and exits with 4
+        lines = {"lines": summary.header(config)} if session.items else {}
+        for item in session.items:
+            if ENTRY in item.stash:
+                leave(item, "header", lines)
+        return
+    if note["usage"]:
+        raise pytest.UsageError("\n".join(note["usage"]))
+    config.stash[BOOK].collected(json.dumps(note))
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    if config.option.collectonly or config.option.verbose < 0:
+        return []
+    return summary.header(config)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    raised = item.stash.get(RAISED, None)
+    if raised is None or call.excinfo is None or call.excinfo.value is not raised.error:
+        return report
+    # The verdict's sentence is all there is to say; a traceback would only lead into this package.
+    longrepr: Any = call.excinfo.getrepr(style="value")
+    for entry in longrepr.reprtraceback.reprentries:
+        entry.lines = [raised.sentence]
+    longrepr.reprcrash.message = raised.sentence
+    report.longrepr = longrepr
+    report.__dict__["collapse_excused"] = raised.excused  # crosses process borders as it is
+    return report
+
+
+class Recorder:
+    """Reads the reports of all processes, and says and writes what they come to."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.book = config.stash[BOOK]
+        self.greeted = False
+
+    def pytest_sessionstart(self) -> None:
+        # A report of an earlier run must not pass for one of a run that dies.
+        if not self.config.option.collectonly:
+            for path in self.config.stash[SETTINGS].reports:
+                path.unlink(missing_ok=True)
+
+    @pytest.hookimpl(tryfirst=True)  # before the terminal shows it and JUnit's file takes it in
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        texts = [str(value) for name, value in report.user_properties if name == PROPERTY]
+        headers = [text for text in texts if json.loads(text)["record"] == "header"]
+        if headers:
+            self._greet(json.loads(headers[0])["lines"])
+            kept = [pair for pair in report.user_properties if pair[1] not in headers]
+            report.user_properties[:] = kept
+        self.book.reported(
+            f"{report.location[0]} {report.nodeid}",  # the latter lacks a path outside the root
+            str(report.when),
+            report.outcome,
+            excused=bool(getattr(report, "collapse_excused", False)),
+            properties=[text for text in texts if text not in headers],
+        )
+
+    def _greet(self, lines: Sequence[str]) -> None:
+        """Print the header once, when it comes from a worker with its first report."""
+        if not self.greeted and self.config.option.verbose >= 0 and (terminal := self._terminal()):
+            terminal.ensure_newline()
+            for line in lines:
+                terminal.write_line(line)
+        self.greeted = True
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.book.failures.add(report.nodeid)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        del error
+        note = getattr(node, "workeroutput", {}).get("collapse")
+        if note is not None:
+            self.book.collected(note)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)  # around the terminal's summary
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
+        quiet = self.config.option.collectonly
+        if not quiet:
+            self._judge(session)
+        result = yield
+        terminal = self._terminal()
+        if terminal is None:
+            return result
+        for text in self.book.usage:
+            terminal.write_line(f"ERROR: {text}", red=True)
+        if not quiet and not self.book.usage and summary.anything(self.config):
+            terminal.write_line(summary.closing_line(self.config))
+        return result
+
+    def _judge(self, session: pytest.Session) -> None:
+        """Set the session's exit code and write the reports that were asked for."""
+        settings = self.config.stash[SETTINGS]
+        if self.book.usage:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        if session.exitstatus == pytest.ExitCode.USAGE_ERROR:
+            return  # nothing was judged: nothing is reported
+        few = self.book.few(settings.min_checks)
+        skipped = self.book.all_skipped()
+        if self.book.ledgers or self.book.dropped or skipped or few:
+            session.exitstatus = exit_status(
+                int(session.exitstatus),
+                counts=self.book.counts(free=False),
+                failed_otherwise=bool(self.book.failures),
+                all_skipped=skipped,
+                few=few,
+            )
+        if settings.reports:
+            self._write(session)
+
+    def _write(self, session: pytest.Session) -> None:
+        from collapse_bench.reports.json import write
+
+        report = summary.report(self.config, int(session.exitstatus))
+        for path in self.config.stash[SETTINGS].reports:
+            try:
+                write(report, path)
+            except OSError as error:
+                self.book.failures.add(str(path))
+                session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+                if terminal := self._terminal():
+                    terminal.write_line(f"ERROR: {path} can't be written: {error}", red=True)
+
+    def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
+        summary.write_section(self.config, terminalreporter)
+
+    def _terminal(self) -> TerminalReporter | None:
+        terminal: TerminalReporter | None = self.config.pluginmanager.get_plugin("terminalreporter")
+        return terminal

@@ -1,0 +1,1 @@
+"""Verdicts and curves, written for people and for programs: terminal and JSON."""
