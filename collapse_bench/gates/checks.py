@@ -1,0 +1,122 @@
+"""Checks as data: which metric is judged, with which effect sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import Any
+
+from collapse_bench.errors import InvalidArgument
+from collapse_bench.gates.evidence import Setting
+from collapse_bench.gates.rows import read_reference
+from collapse_bench.gates.tail_mass import TailMass
+from collapse_bench.gates.variance import Variance
+from collapse_bench.gates.wasserstein import Wasserstein
+from collapse_bench.validation import Kind, one_of
+
+__all__ = ["DEFAULTS", "METRICS", "Check", "as_checks", "default_checks", "kind_of"]
+
+METRICS: Mapping[str, Callable[..., Setting]] = MappingProxyType(
+    {"tail_mass": TailMass, "variance": Variance, "wasserstein": Wasserstein}
+)
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class Check:
+    """One check of a gate.
+
+    Parameters
+    ----------
+    metric
+        "tail_mass", "variance" or "wasserstein".
+    **settings
+        Keywords of ``check_<metric>`` such as ``tolerate`` and ``detect``. Levels and seed aren't
+        among them: they belong to the gate.
+
+    Raises
+    ------
+    InvalidArgument
+        If there is no such metric or setting, or a setting is out of its range.
+    """
+
+    metric: str
+    setting: Setting
+
+    def __init__(self, metric: str, **settings: Any) -> None:
+        one_of("metric", metric, tuple(METRICS))
+        known = [field.name for field in fields(METRICS[metric])]  # type: ignore[arg-type]
+        for name in settings:
+            if name not in known:
+                raise InvalidArgument(
+                    f"settings of the check {metric!r} must be among {', '.join(known)}; "
+                    f"got {name}={settings[name]!r}"
+                )
+        object.__setattr__(self, "metric", metric)
+        object.__setattr__(self, "setting", METRICS[metric](**settings))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings that differ from their defaults."""
+        return {
+            field.name: getattr(self.setting, field.name)
+            for field in fields(self.setting)  # type: ignore[arg-type]
+            if getattr(self.setting, field.name) != field.default
+        }
+
+    @property
+    def name(self) -> str:
+        """The metric, with the settings that differ from their defaults."""
+        listed = ", ".join(f"{name}={value!r}" for name, value in self.settings.items())
+        return f"{self.metric}({listed})" if listed else self.metric
+
+    def __repr__(self) -> str:
+        listed = (f"{name}={value!r}" for name, value in self.settings.items())
+        return f"Check({', '.join([repr(self.metric), *listed])})"
+
+
+def as_checks(checks: Iterable[Check | str]) -> tuple[Check, ...]:
+    """Return checks given as such or by the name of their metric.
+
+    Raises
+    ------
+    InvalidArgument
+        If there are none, or two are the same.
+    """
+    listed = tuple(Check(check) if isinstance(check, str) else check for check in checks)
+    if not listed or not all(isinstance(check, Check) for check in listed):
+        raise InvalidArgument(f"checks must be Check objects or names, at least one; got {listed}")
+    for index, check in enumerate(listed):
+        if check in listed[:index]:
+            raise InvalidArgument(f"checks must differ from one another; got {check!r} twice")
+    return listed
+
+
+def kind_of(checks: Iterable[Check]) -> Kind | None:
+    """Return the kind of samples that checks ask for, or None if none does."""
+    return next((kind for check in checks if (kind := check.setting.kind) is not None), None)
+
+
+def default_checks(reference: Any, kind: Kind | None = None) -> tuple[Check, ...]:
+    """Return the checks that a gate makes of this reference unless told otherwise.
+
+    Parameters
+    ----------
+    reference
+        Samples or a law, as for :func:`~collapse_bench.gates.check_tail_mass`.
+    kind
+        What it holds, if it doesn't say so itself.
+
+    Raises
+    ------
+    InvalidArgument
+        If it doesn't hold numbers.
+    InvalidSamples
+        If it can't be read as samples.
+    """
+    read_reference(reference, kind, seed=0)
+    return DEFAULTS
+
+
+# What a gate of numbers checks: the tails, the spread and the shape.
+DEFAULTS = (Check("tail_mass"), Check("variance"), Check("wasserstein"))

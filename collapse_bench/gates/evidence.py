@@ -1,0 +1,90 @@
+"""What samples say of a loss, and the checks that ask them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from collapse_bench.gates.levels import Levels
+from collapse_bench.gates.rows import Rows
+from collapse_bench.validation import Kind
+
+__all__ = ["Evidence", "Setting"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A loss and what two tests say of it; None where there is nothing to say.
+
+    Attributes
+    ----------
+    statistic, quantity
+        The name of what was computed, and in words what its loss is a loss of.
+    estimate, low, high
+        The loss, and the bounds that the two tests leave. ``low`` None: no bound.
+    pvalue_fail, pvalue_pass
+        Of "the loss is at most tolerate" and "the loss is at least detect".
+    withheld
+        Why this may not pass, whatever its p-value.
+    notes
+        What a reader must know of any outcome.
+    """
+
+    statistic: str
+    quantity: str
+    estimate: float | None = None
+    low: float | None = None
+    high: float | None = None
+    pvalue_fail: float | None = None
+    pvalue_pass: float | None = None
+    withheld: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Setting(Protocol):
+    """A check with its effect sizes, ready for any samples."""
+
+    @property
+    def metric(self) -> str:
+        """Name of the check."""
+        ...
+
+    @property
+    def tolerate(self) -> float:
+        """The largest loss that is fine."""
+        ...
+
+    @property
+    def detect(self) -> float:
+        """The smallest loss that must never get through."""
+        ...
+
+    @property
+    def permutations(self) -> int:
+        """How many relabellings a permutation test takes."""
+        ...
+
+    @property
+    def kind(self) -> Kind | None:
+        """What samples hold, None to read it from them."""
+        ...
+
+    def evidence(self, samples: Rows, reference: Rows, levels: Levels, *, seed: int) -> Evidence:
+        """Return what the samples say."""
+        ...
+
+    def never_passes(self, reference: Rows) -> str | None:
+        """Return why no sample of any size may pass against this reference, or None."""
+        ...
+
+    def size_to_pass(self, reference: Rows, levels: Levels, m: int | None) -> int | None:
+        """Return the n at which a model without loss passes; see :meth:`size_to_fail`."""
+        ...
+
+    def size_to_fail(self, reference: Rows, levels: Levels, m: int | None) -> int | None:
+        """Return the n at which a model with a loss of ``detect`` fails.
+
+        Except with probability ``levels.miss``, for a law of the shape of ``reference`` and a
+        reference of m rows, m = n if None. None: no n will do with so few rows.
+        """
+        ...

@@ -1,0 +1,75 @@
+"""The error rates of one check: its share of a gate's."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Self
+
+from collapse_bench.errors import InvalidArgument
+from collapse_bench.validation import check_count, check_real
+
+__all__ = ["LEAST_ROWS", "POWER", "Levels", "check_effects", "check_permutations"]
+
+# With fewer rows on either side nothing passes, whatever their values: moments and resampling say
+# too little about so few.
+LEAST_ROWS = 20
+
+# With this probability a model without loss passes a gate that is as large as ``size_needed``.
+POWER = 0.99
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """At which levels a check tests, and how surely its sizes must decide.
+
+    Attributes
+    ----------
+    alpha
+        Level of "fail": the gate's alpha divided by its number of checks.
+    beta
+        Level of "pass": the gate's, undivided, since a gate passes only if every check does.
+    miss
+        How often a check of the planned size may miss: the gate's divided by its checks.
+    """
+
+    alpha: float
+    beta: float
+    miss: float
+
+    @classmethod
+    def of(cls, alpha: float, beta: float, *, checks: int = 1, power: float = POWER) -> Self:
+        """Return the levels of each of ``checks`` checks of one gate.
+
+        Raises
+        ------
+        InvalidArgument
+            If ``alpha`` or ``beta`` isn't inside (0, 0.5), or ``power`` isn't inside (0.5, 1).
+        """
+        check_real("alpha", alpha, low=0, high=0.5)
+        check_real("beta", beta, low=0, high=0.5)
+        check_real("power", power, low=0.5, high=1)
+        return cls(float(alpha) / checks, float(beta), (1 - float(power)) / checks)
+
+
+def check_permutations(permutations: int, levels: Levels) -> int:
+    """Return ``permutations`` if so many can reach both levels.
+
+    Raises
+    ------
+    InvalidArgument
+        If the smallest p-value of so many relabellings is above the check's alpha or its beta.
+    """
+    # 300 for alpha = 0.01 and three checks: 1 / (0.01 / 3) rounds to 299.99999999999994 or 300.
+    least = math.ceil(1 / min(levels.alpha, levels.beta) - 1e-6)
+    return check_count("permutations", permutations, least=least)
+
+
+def check_effects(tolerate: float, detect: float, *, most: float) -> None:
+    """Refuse effect sizes other than 0 <= tolerate < detect < most."""
+    check_real("tolerate", tolerate, low=0, high=most, closed="left")
+    check_real("detect", detect, low=0, high=most)
+    if not tolerate < detect:
+        raise InvalidArgument(
+            f"tolerate must be below detect; got tolerate={tolerate!r}, detect={detect!r}"
+        )

@@ -1,0 +1,134 @@
+"""The variance check in several columns: the volume of the spread, and its weakest direction."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from scipy.special import ndtri
+
+from collapse_bench.errors import UndefinedMetric
+from collapse_bench.gates.evidence import Evidence
+from collapse_bench.gates.levels import LEAST_ROWS, Levels
+from collapse_bench.gates.rows import Rows, dropped
+from collapse_bench.statistics import power
+from collapse_bench.statistics.covariance import PairTest, Statistic, pair_test
+from collapse_bench.statistics.spread import HEAVY, kurtosis
+
+__all__ = ["evidence", "never_passes", "size_to_fail", "size_to_pass"]
+
+QUANTITIES: dict[Statistic, str] = {
+    "logdet": "variance, a direction on average (volume of the spread)",
+    "weakest_direction": "variance along the weakest direction",
+}
+
+
+def evidence(
+    samples: Rows,
+    reference: Rows,
+    levels: Levels,
+    *,
+    tolerate: float,
+    detect: float,
+    permutations: int,
+    rng: np.random.Generator,
+) -> Evidence:
+    """Return what the samples say of both statistics, in terms of the one that decides."""
+    n, m, d = len(samples), len(reference), reference.white.dimension
+    unclear = Evidence(
+        "logdet", QUANTITIES["logdet"], notes=dropped(reference, reference.white.dependent)
+    )
+    constant = n > 1 and bool((samples.values[0] == samples.values[-1]).all())
+    if n <= d and not constant:
+        return replace(unclear, withheld=f"{n} rows can't span the {d} directions judged")
+    ours, theirs = reference.white(samples.values), reference.white(reference.values)
+    try:
+        test = pair_test(ours, theirs, permutations=permutations, rng=rng)
+    except UndefinedMetric as error:
+        return replace(unclear, withheld=str(error))
+    fails, passes = test.pvalues_fail(tolerate), test.pvalues_pass(detect)
+    lows = {name: test.low(name, alpha=levels.alpha, near=tolerate) for name in QUANTITIES}
+    highs = {name: test.high(name, beta=levels.beta, near=detect) for name in QUANTITIES}
+    if min(fails.values()) <= levels.alpha:  # the one that shows the larger loss
+        decided = max(QUANTITIES, key=lambda name: _or_none_below(lows[name]))
+    else:  # the one that excludes less
+        decided = max(QUANTITIES, key=lambda name: highs[name])
+    return replace(
+        unclear,
+        statistic=decided,
+        quantity=QUANTITIES[decided],
+        estimate=test.loss(decided),
+        low=lows[decided],
+        high=highs[decided],
+        pvalue_fail=min(fails.values()),
+        pvalue_pass=max(passes.values()),
+        withheld=_withheld(test, reference, min(n, m)),
+    )
+
+
+def never_passes(reference: Rows) -> str | None:
+    """Return which column has tails too heavy for a variance to be shown to be kept, or None."""
+    for column in reference.varying:
+        found = kurtosis(reference.values[:, column])
+        if found > HEAVY:
+            return (
+                f"the kurtosis of {reference.label(column)} is {found:.3g} > {HEAVY:g}: variances "
+                "of such a reference never pass"
+            )
+    return None
+
+
+def size_to_pass(reference: Rows, levels: Levels, m: int | None, *, detect: float) -> int | None:
+    """Return the n at which unchanged covariances pass by both statistics."""
+    gap = -math.log1p(-detect)
+    d = reference.white.dimension
+    volume = _volume_spread(reference) * (power.distance(levels.beta, levels.miss) / gap) ** 2
+    # Of d directions the one found weakest, which then counts as if it had been known.
+    edge = power.edge_quantile(d, levels.miss) - math.sqrt(2) * float(ndtri(levels.beta))
+    weakest = _direction_spread(reference) / 2 * (edge / gap) ** 2
+    return power.size(max(volume, weakest), m, least=max(LEAST_ROWS, d + 1))
+
+
+def size_to_fail(
+    reference: Rows, levels: Levels, m: int | None, *, tolerate: float, detect: float
+) -> int | None:
+    """Return the n at which a loss of ``detect`` fails, be it all along one direction.
+
+    Each statistic is given half of the level, which min-P improves on.
+    """
+    gap = math.log1p(-tolerate) - math.log1p(-detect)
+    d = reference.white.dimension
+    edge = power.edge_quantile(d, levels.alpha / 2) - math.sqrt(2) * float(ndtri(levels.miss))
+    weakest = _direction_spread(reference) / 2 * (edge / gap) ** 2
+    return power.size(weakest, m, least=max(LEAST_ROWS, d + 1))
+
+
+def _or_none_below(bound: float | None) -> float:
+    return -math.inf if bound is None else bound
+
+
+def _withheld(test: PairTest, reference: Rows, rows: int) -> str | None:
+    if rows < LEAST_ROWS:
+        return f"fewer than {LEAST_ROWS} rows show nothing to be kept"
+    if test.weakest_kurtosis > HEAVY:
+        return (
+            f"the reference's kurtosis along the weakest direction is {test.weakest_kurtosis:.3g} "
+            f"> {HEAVY:g}: its variance never passes"
+        )
+    return never_passes(reference)
+
+
+def _volume_spread(reference: Rows) -> float:
+    """Return the variance of log det / d times the sample size: 2/d for a normal law."""
+    lengths = np.square(reference.white(reference.values)).sum(axis=1)
+    return float(lengths.var()) / reference.white.dimension**2
+
+
+def _direction_spread(reference: Rows) -> float:
+    """Return the variance of a direction's log-variance times the sample size, for the heaviest."""
+    lines = [
+        *reference.white(reference.values).T,
+        *reference.values[:, reference.varying].T,
+    ]
+    return max(map(kurtosis, lines)) - 1

@@ -1,0 +1,136 @@
+"""How many samples a gate needs, and how large a reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from collapse_bench.gates.checks import DEFAULTS, Check, as_checks, kind_of
+from collapse_bench.gates.evidence import Setting
+from collapse_bench.gates.levels import POWER, Levels
+from collapse_bench.gates.rows import Rows, is_law, read_reference
+from collapse_bench.validation import check_count
+
+__all__ = ["CheckPlan", "Plan", "plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPlan:
+    """What one check needs.
+
+    Attributes
+    ----------
+    size_to_pass, size_to_fail
+        Samples with which a model without loss passes, and one with a loss of ``detect`` fails;
+        None if no number will do.
+    reference_size
+        Rows of the reference that go with them. Where a size is None for want of rows, as many as
+        both sizes need if n = m; None if no number will do.
+    reason
+        Why a size is None, or None.
+    """
+
+    size_to_pass: int | None
+    size_to_fail: int | None
+    reference_size: int | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a gate needs.
+
+    Attributes
+    ----------
+    size
+        Samples with which every check can be decided both ways; None if no number will do.
+    reference_size
+        Rows of the reference that go with them. Where the reference is too small, the rows it
+        takes; None if no number will do.
+    per_check
+        The same by check name.
+    reason
+        One sentence: what decides the size, or what is in the way.
+    """
+
+    size: int | None
+    reference_size: int | None
+    per_check: dict[str, CheckPlan]
+    reason: str
+
+
+def plan(
+    reference: Any,
+    checks: Iterable[Check | str] | None = None,
+    *,
+    alpha: float = 0.01,
+    beta: float = 0.01,
+    power: float = POWER,
+    reference_size: int | None = None,
+) -> Plan:
+    """Return the sizes at which a gate decides.
+
+    At them a model without loss passes all K checks with probability ``power``, and one whose loss
+    by some check is its ``detect`` fails that check with ``power`` at the least: each check may
+    miss with probability (1 - power) / K. Tail sizes are exact; those of variances follow from the
+    delta method and the reference's kurtosis; those of Wasserstein distances are simulated.
+
+    Parameters
+    ----------
+    reference : shape (m, d) or (m,)
+        Rows of the true distribution, whose shape is taken from them; or a law.
+    checks
+        :class:`Check` objects or names of metrics; None for the default ones.
+    alpha, beta
+        Error rates of the gate.
+    power
+        In (0.5, 1).
+    reference_size
+        Reference rows there will be. None: those that there are, or, for a law, as many as
+        samples.
+
+    Raises
+    ------
+    InvalidArgument
+        If an argument is out of range.
+    InvalidSamples
+        If the reference can't be read, or doesn't vary.
+    """
+    listed = DEFAULTS if checks is None else as_checks(checks)
+    levels = Levels.of(alpha, beta, checks=len(listed), power=power)
+    rows = read_reference(reference, kind_of(listed), seed=0)
+    m = None if is_law(reference) else len(rows)
+    if reference_size is not None:
+        m = check_count("reference_size", reference_size)
+    per_check = {check.name: _check_plan(check.setting, rows, levels, m) for check in listed}
+    stuck = {name: one for name, one in per_check.items() if one.reason is not None}
+    if not stuck:
+        name, size = max(
+            (
+                (name, max(one.size_to_pass or 0, one.size_to_fail or 0))
+                for name, one in per_check.items()
+            ),
+            key=lambda pair: pair[1],
+        )
+        return Plan(size, size if m is None else m, per_check, f"{name} needs the most samples")
+    needed = [one.reference_size for one in per_check.values()]
+    rows_needed = None if None in needed else max(size or 0 for size in needed)
+    reasons = "; ".join(f"{name}: {one.reason}" for name, one in stuck.items())
+    return Plan(None, rows_needed, per_check, reasons)
+
+
+def _check_plan(setting: Setting, reference: Rows, levels: Levels, m: int | None) -> CheckPlan:
+    never = setting.never_passes(reference)
+    to_fail = setting.size_to_fail(reference, levels, m)
+    if never is not None:
+        return CheckPlan(None, to_fail, None, never)
+    to_pass = setting.size_to_pass(reference, levels, m)
+    if to_pass is not None and to_fail is not None:
+        return CheckPlan(to_pass, to_fail, max(to_pass, to_fail) if m is None else m, None)
+    both = [size(reference, levels, None) for size in (setting.size_to_pass, setting.size_to_fail)]
+    if None in both:
+        return CheckPlan(to_pass, to_fail, None, "no number of rows is enough")
+    needed = max(size or 0 for size in both)
+    limit = f"the reference is the limit: it takes {needed:,} rows (and as many samples)"
+    return CheckPlan(to_pass, to_fail, needed, limit)

@@ -1,0 +1,285 @@
+"""Does the model keep the tails of its reference? An exact test that needs no assumption."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, TypedDict, Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collapse_bench.errors import InvalidArgument
+from collapse_bench.gates.evidence import Evidence
+from collapse_bench.gates.judge import judge
+from collapse_bench.gates.levels import LEAST_ROWS, Levels, check_effects
+from collapse_bench.gates.rows import Rows, dropped, read_reference, read_samples
+from collapse_bench.gates.verdict import Verdict
+from collapse_bench.statistics import exceedance, power
+from collapse_bench.statistics.whitening import whitening
+from collapse_bench.streams import generator
+from collapse_bench.validation import Kind, check_count, check_real, one_of
+
+__all__ = ["Score", "Tail", "TailMass", "assert_tail_mass", "check_tail_mass"]
+
+Tail = Literal["upper", "lower", "both"]
+
+# Takes samples of shape (n, d) to n numbers whose tails are judged.
+Score = Callable[[NDArray[np.float64]], Any]
+
+
+class TailMassSettings(TypedDict, total=False):
+    """Keywords of :func:`check_tail_mass`."""
+
+    tolerate: float
+    detect: float
+    mass: float
+    tail: Tail
+    score: Score | None
+    kind: Kind | None
+    alpha: float
+    beta: float
+    permutations: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class TailMass:
+    """The settings of one tail check; see :func:`check_tail_mass`."""
+
+    metric: ClassVar[str] = "tail_mass"
+    tolerate: float = 0.05
+    detect: float = 0.25
+    mass: float = 0.05
+    tail: Tail = "both"
+    score: Score | None = None
+    kind: Kind | None = None
+    permutations: int = 9_999
+
+    def __post_init__(self) -> None:
+        check_effects(self.tolerate, self.detect, most=1)
+        check_real("mass", self.mass, low=0, high=0.5, closed="right")
+        one_of("tail", self.tail, ("upper", "lower", "both"))
+        check_count("permutations", self.permutations)
+        if self.score is not None and not callable(self.score):
+            raise InvalidArgument(f"score must be callable or None; got score={self.score!r}")
+
+    def evidence(self, samples: Rows, reference: Rows, levels: Levels, *, seed: int) -> Evidence:
+        """Return what the samples say; see :class:`~collapse_bench.gates.evidence.Setting`."""
+        side, quantity = self._side(reference), self._quantity(reference)
+        ours, theirs, notes = self._scores(samples, reference, seed)
+        n, m = len(ours), len(theirs)
+        k = exceedance.tail_rows(m, self.mass)
+        if not _ends(side) <= k < m:
+            few = f"the tail of mass {self.mass:g} holds {k} of the {m:,} reference rows counted on"
+            return Evidence("exceedance", quantity, withheld=few, notes=notes)
+        lower = {"lower": k, "upper": 0, "both": k // 2}[side]
+        rng = generator(seed, "check", self.metric, "jitter")
+        count = exceedance.count_beyond(ours, theirs, lower=lower, upper=k - lower, rng=rng)
+        low, high = exceedance.loss_bounds(count, n, k, m, alpha=levels.alpha, beta=levels.beta)
+        withheld = None
+        if not self._decides(n, m, side, levels):
+            withheld = f"n = {n:,} and {k:,} of {m:,} reference rows in the tail can't show a loss"
+        return Evidence(
+            "exceedance",
+            quantity,
+            estimate=1 - (count / n) / (k / m),
+            low=low,
+            high=high,
+            pvalue_fail=exceedance.at_most(count, n, k, m, ratio=1 - self.tolerate),
+            pvalue_pass=exceedance.at_least(count, n, k, m, ratio=1 - self.detect),
+            withheld=withheld,
+            notes=notes,
+        )
+
+    def never_passes(self, reference: Rows) -> str | None:
+        """Return None: with enough rows every tail can be shown to be kept."""
+        del reference
+        return None
+
+    def size_to_pass(self, reference: Rows, levels: Levels, m: int | None) -> int | None:
+        """Return the n at which a tail without loss passes; exact."""
+        return self._size(
+            reference,
+            levels,
+            m,
+            lambda n, k, rows: power.keeps_power(n, k, rows, detect=self.detect, beta=levels.beta),
+        )
+
+    def size_to_fail(self, reference: Rows, levels: Levels, m: int | None) -> int | None:
+        """Return the n at which a tail that lost ``detect`` fails; exact."""
+        return self._size(
+            reference,
+            levels,
+            m,
+            lambda n, k, rows: power.loses_power(
+                n, k, rows, tolerate=self.tolerate, detect=self.detect, alpha=levels.alpha
+            ),
+        )
+
+    def _size(
+        self,
+        reference: Rows,
+        levels: Levels,
+        m: int | None,
+        probability: Callable[[int, int, int], float],
+    ) -> int | None:
+        side = self._side(reference)
+
+        def enough(n: int) -> bool:
+            rows = n if m is None else m
+            rows -= rows // 2 if self._mahalanobis(reference) else 0
+            if not self._decides(n, rows, side, levels):
+                return False
+            return probability(n, exceedance.tail_rows(rows, self.mass), rows) >= 1 - levels.miss
+
+        return power.smallest_size(enough)
+
+    def _decides(self, n: int, m: int, side: Tail, levels: Levels) -> bool:
+        """Return whether n samples and m counted reference rows can both pass and fail."""
+        k = exceedance.tail_rows(m, self.mass)
+        if min(n, m) < LEAST_ROWS or not _ends(side) <= k < m:
+            return False
+        return exceedance.at_most(0, n, k, m, ratio=1 - self.tolerate) <= levels.alpha
+
+    def _mahalanobis(self, reference: Rows) -> bool:
+        return self.score is None and reference.values.shape[1] > 1
+
+    def _side(self, reference: Rows) -> Tail:
+        """Return which end of the line of scores the tail is: a distance has only an upper one."""
+        if not self._mahalanobis(reference):
+            return self.tail
+        if self.tail != "both":
+            raise InvalidArgument(
+                f"tail must be 'both' for more than one column; got tail={self.tail!r}: pass "
+                "score= to give the samples an order"
+            )
+        return "upper"
+
+    def _quantity(self, reference: Rows) -> str:
+        end = "outer" if self.tail == "both" else self.tail
+        by = ""
+        if self._mahalanobis(reference):
+            by = " by Mahalanobis distance"
+        elif self.tail == "both":
+            by = f" ({self.mass / 2:.3g} at each end)"
+        return f"mass in the reference's {end} {self.mass:.3g}{by}{' of scores' * bool(self.score)}"
+
+    def _scores(
+        self, samples: Rows, reference: Rows, seed: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[str, ...]]:
+        """Return scores of samples, (n,), and of the reference rows counted on; and notes."""
+        if self.score is not None:
+            ours, theirs = (_scored(self.score, rows.values) for rows in (samples, reference))
+            return ours, theirs, ()
+        if not self._mahalanobis(reference):
+            return samples.values[:, 0], reference.values[:, 0], ()
+        rng = generator(seed, "check", self.metric, "half")
+        half, rest = np.split(rng.permutation(len(reference)), [len(reference) // 2])
+        fitted = whitening(reference.values[half]) if len(half) else None
+        if fitted is None:
+            return np.zeros(len(samples)), np.zeros(0), ()  # nothing to count on
+        # Single precision ties rows again that are equal but for rounding in the projection.
+        ours, theirs = (
+            np.square(fitted(values)).sum(axis=1).astype(np.float32).astype(np.float64)
+            for values in (samples.values, reference.values[rest])
+        )
+        return ours, theirs, dropped(reference, fitted.dependent)
+
+
+def _ends(side: Tail) -> int:
+    return 2 if side == "both" else 1
+
+
+def _scored(score: Score, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    scores = np.asarray(score(values))
+    if scores.shape != (len(values),) or scores.dtype.kind not in "biuf":
+        raise InvalidArgument(
+            f"score must return one number a row, shape ({len(values)},); got shape "
+            f"{scores.shape}, dtype {scores.dtype}"
+        )
+    scores = scores.astype(np.float64)
+    if not np.isfinite(scores).all():
+        raise InvalidArgument(
+            f"score must return finite numbers; {int((~np.isfinite(scores)).sum())} of "
+            f"{len(scores)} are not"
+        )
+    return scores
+
+
+def check_tail_mass(
+    samples: Any,
+    reference: Any,
+    *,
+    tolerate: float = 0.05,
+    detect: float = 0.25,
+    mass: float = 0.05,
+    tail: Tail = "both",
+    score: Score | None = None,
+    kind: Kind | None = None,
+    alpha: float = 0.01,
+    beta: float = 0.01,
+    permutations: int = 9_999,
+    seed: int = 0,
+) -> Verdict:
+    """Judge how much of the reference's tail the samples have lost.
+
+    The k = round(mass m) outermost of m reference scores mark the tail, and the generated ones in
+    it are counted; the count's law is known exactly whatever the data are distributed like, the
+    reference's own sampling error included [1]_.
+
+    Parameters
+    ----------
+    samples, reference : shapes (n, d) and (m, d), or (n,) and (m,)
+        Generated rows, and rows of the true distribution; independent draws. A reference that is
+        a law, an object with ``sample(size, rng=)``, is drawn from 100,000 times.
+    tolerate, detect
+        Losses: the share of the tail's mass that may be gone, and the share that must be noticed;
+        0 <= tolerate < detect < 1.
+    mass
+        Probability of the tail on the reference, in (0, 0.5].
+    tail
+        Which end of the line: "upper", "lower", or "both" with half of the mass at each end.
+        Several columns have one outside only, by the Mahalanobis distance from the mean of a
+        random half of the reference (the count is on the other half): "both".
+    score
+        Instead, a fixed function from (n, d) to n numbers, whose ends are the tails.
+    kind
+        "numbers", or None to read it from the data.
+    alpha, beta
+        Levels of "fail" and of "pass", in (0, 0.5).
+    permutations
+        Not used by this check, which is exact.
+    seed
+        Root of the streams for ties and for the half.
+
+    Raises
+    ------
+    InvalidArgument
+        If a setting is out of its range, or the data aren't numbers.
+    InvalidSamples
+        If samples or reference are empty, not finite, of different widths, or don't vary.
+
+    References
+    ----------
+    .. [1] B. Epstein, "Tables for the distribution of the number of exceedances", Annals of
+       Mathematical Statistics 25 (1954), 762-768.
+    """
+    setting = TailMass(tolerate, detect, mass, tail, score, kind, permutations)
+    known = read_reference(reference, kind, seed=seed)
+    rows = read_samples(samples, known, kind)
+    return judge(setting, rows, known, Levels.of(alpha, beta), seed=seed)
+
+
+def assert_tail_mass(samples: Any, reference: Any, **settings: Unpack[TailMassSettings]) -> None:
+    """Raise, with the verdict in one sentence, unless :func:`check_tail_mass` passes.
+
+    Raises
+    ------
+    CollapseError
+        If a loss beyond ``tolerate`` is shown.
+    Inconclusive
+        If neither that nor the absence of a loss of ``detect`` is shown.
+    """
+    __tracebackhide__ = True
+    check_tail_mass(samples, reference, **settings).raise_unless_passed()

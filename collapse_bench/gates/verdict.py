@@ -1,0 +1,116 @@
+"""What came of a check: pass, fail or inconclusive, and the numbers behind it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from collapse_bench.errors import CollapseError, Inconclusive
+
+__all__ = ["Outcome", "Verdict"]
+
+Outcome = Literal["pass", "fail", "inconclusive"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The outcome of one check.
+
+    Attributes
+    ----------
+    outcome
+        "fail": a loss beyond ``tolerate`` was shown. "pass": a loss of ``detect`` or more was
+        excluded, and "fail" wasn't shown. "inconclusive": neither.
+    metric, statistic
+        Names of the check and of what decided it.
+    estimate, low, high
+        The loss, 0.25 for a quarter gone and negative for growth, and the interval that inverts
+        the two tests: ``low`` at level ``alpha``, ``high`` at ``beta``. It fails if and only if
+        low > tolerate, and passes if and only if high < detect and it doesn't fail. None where
+        there is no such number.
+    tolerate, detect, alpha, beta
+        The effect sizes, and the levels of this check: ``alpha`` is its share of a gate's.
+    pvalue_fail, pvalue_pass
+        Of the hypotheses "the loss is at most ``tolerate``" and "at least ``detect``".
+    size, reference_size
+        Rows judged, and of the reference, n and m.
+    size_needed
+        The (n, m) at which a model without loss would pass; n None if no number of samples would
+        do with this reference. Only for inconclusive ones.
+    reason
+        Why it is inconclusive or a number is missing, and notes; None if there is nothing to say.
+    quantity
+        In words, what the loss is a loss of.
+    notes
+        The part of ``reason`` that would hold whatever the outcome.
+    """
+
+    outcome: Outcome
+    metric: str
+    statistic: str
+    estimate: float | None
+    low: float | None
+    high: float | None
+    tolerate: float
+    detect: float
+    alpha: float
+    beta: float
+    pvalue_fail: float | None
+    pvalue_pass: float | None
+    size: int
+    reference_size: int
+    size_needed: tuple[int | None, int | None] | None
+    reason: str | None
+    quantity: str
+    notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Return the verdict in one sentence, the outcome first."""
+        interval = f"[{_number(self.low)}, {_number(self.high)}]"
+        parts = [
+            f"{self.outcome.upper()} {self.metric}: loss {_number(self.estimate)} {interval} of "
+            f"the {self.quantity}",
+            f"tolerate {self.tolerate:g} (p = {_pvalue(self.pvalue_fail)}, "
+            f"alpha {self.alpha:.2g}), detect {self.detect:g} "
+            f"(p = {_pvalue(self.pvalue_pass)}, beta {self.beta:.2g})",
+            f"n = {self.size:,}, m = {self.reference_size:,}",
+        ]
+        return "; ".join([*parts, *([self.reason] if self.reason else [])])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain JSON types; no number is NaN or infinite."""
+        return {name: _plain(value) for name, value in asdict(self).items()}
+
+    def raise_unless_passed(self) -> None:
+        """Raise the verdict as an error unless it is "pass".
+
+        Raises
+        ------
+        CollapseError
+            If the check failed.
+        Inconclusive
+            If it was inconclusive.
+        """
+        __tracebackhide__ = True
+        if self.outcome == "fail":
+            raise CollapseError(str(self))
+        if self.outcome == "inconclusive":
+            raise Inconclusive(str(self))
+
+
+def _number(value: float | None) -> str:
+    return "?" if value is None else f"{value:.3g}"
+
+
+def _pvalue(value: float | None) -> str:
+    return "?" if value is None else f"{value:.2g}"
+
+
+def _plain(value: Any) -> Any:
+    """Return a JSON type: tuples as lists, and None for NaN and infinity."""
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return value

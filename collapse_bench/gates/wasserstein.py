@@ -1,0 +1,197 @@
+"""Has the shape of the distribution changed? The first Wasserstein distance, in a plain unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, ClassVar, TypedDict, Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collapse_bench.errors import InvalidArgument
+from collapse_bench.gates.evidence import Evidence
+from collapse_bench.gates.judge import judge
+from collapse_bench.gates.levels import LEAST_ROWS, Levels, check_effects
+from collapse_bench.gates.rows import Rows, dropped, read_reference, read_samples
+from collapse_bench.gates.verdict import Verdict
+from collapse_bench.metrics import directions
+from collapse_bench.statistics import power
+from collapse_bench.statistics.bridges import Bridges
+from collapse_bench.statistics.transport import transport_test
+from collapse_bench.streams import generator
+from collapse_bench.validation import Kind, check_count
+
+__all__ = ["Wasserstein", "assert_wasserstein", "check_wasserstein"]
+
+# A loss is in units of the mean deviation and may exceed 1; beyond this it is a slip of the pen.
+LARGEST_LOSS = 100.0
+
+
+class WassersteinSettings(TypedDict, total=False):
+    """Keywords of :func:`check_wasserstein`."""
+
+    tolerate: float
+    detect: float
+    order: int
+    kind: Kind | None
+    alpha: float
+    beta: float
+    permutations: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Wasserstein:
+    """The settings of one Wasserstein check; see :func:`check_wasserstein`."""
+
+    metric: ClassVar[str] = "wasserstein"
+    tolerate: float = 0.02
+    detect: float = 0.10
+    order: int = 1
+    kind: Kind | None = None
+    permutations: int = 9_999
+
+    def __post_init__(self) -> None:
+        check_effects(self.tolerate, self.detect, most=LARGEST_LOSS)
+        check_count("permutations", self.permutations)
+        if self.order != 1:
+            raise InvalidArgument(
+                f"order must be 1, whose tests have measured error rates; got order={self.order!r}"
+            )
+
+    def evidence(self, samples: Rows, reference: Rows, levels: Levels, *, seed: int) -> Evidence:
+        """Return what the samples say; see :class:`~collapse_bench.gates.evidence.Setting`."""
+        columns = reference.varying
+        scale = reference.values[:, columns].std(axis=0)
+        test = transport_test(
+            samples.values[:, columns] / scale,
+            reference.values[:, columns] / scale,
+            _directions(len(columns)),
+            permutations=self.permutations,
+            relabel_rng=generator(seed, "check", self.metric, "relabel"),
+            resample_rng=generator(seed, "check", self.metric, "resample"),
+        )
+        low, high = test.bounds(alpha=levels.alpha, beta=levels.beta)
+        withheld = None
+        if min(len(samples), len(reference)) < LEAST_ROWS:
+            withheld = f"fewer than {LEAST_ROWS} rows show nothing to be kept"
+        sliced = len(columns) > 1
+        return Evidence(
+            "sliced_wasserstein_1" if sliced else "wasserstein_1",
+            "shape, as the " + "mean " * sliced + "W1 distance"
+            " in mean deviations" + f" along {len(_directions(len(columns)))} directions" * sliced,
+            estimate=test.loss,
+            low=low,
+            high=high,
+            pvalue_fail=test.pvalue_fail(self.tolerate),
+            pvalue_pass=test.pvalue_pass(self.detect),
+            withheld=withheld,
+            notes=dropped(reference),
+        )
+
+    def never_passes(self, reference: Rows) -> str | None:
+        """Return None: with enough rows every shape can be shown to be kept."""
+        del reference
+        return None
+
+    def size_to_pass(self, reference: Rows, levels: Levels, m: int | None) -> int | None:
+        """Return the n at which an unchanged shape passes; simulated."""
+        harmonic = _harmonic_to_pass(reference, self.detect, levels.beta, levels.miss)
+        return power.size(harmonic, m, least=LEAST_ROWS)
+
+    def size_to_fail(self, reference: Rows, levels: Levels, m: int | None) -> int | None:
+        """Return the n at which a contraction by ``detect`` fails; simulated."""
+        harmonic = _bridges(reference).to_fail(
+            tolerate=self.tolerate, detect=self.detect, alpha=levels.alpha, miss=levels.miss
+        )
+        return power.size(harmonic, m, least=LEAST_ROWS)
+
+
+def _directions(columns: int) -> NDArray[np.float64]:
+    """Return 64 unit vectors, always the same; one column has one direction."""
+    return np.ones((1, 1)) if columns == 1 else directions(columns)
+
+
+@lru_cache(maxsize=2)
+def _bridges(reference: Rows) -> Bridges:
+    values = reference.values[:, reference.varying]
+    return Bridges.of(
+        values / values.std(axis=0),
+        _directions(values.shape[1]),
+        rng=generator(0, "plan", "wasserstein"),
+    )
+
+
+@lru_cache(maxsize=8)
+def _harmonic_to_pass(reference: Rows, detect: float, beta: float, miss: float) -> float:
+    """Return the n m / (n + m) at which an unchanged shape passes."""
+    return _bridges(reference).to_pass(detect=detect, beta=beta, miss=miss)
+
+
+def check_wasserstein(
+    samples: Any,
+    reference: Any,
+    *,
+    tolerate: float = 0.02,
+    detect: float = 0.10,
+    order: int = 1,
+    kind: Kind | None = None,
+    alpha: float = 0.01,
+    beta: float = 0.01,
+    permutations: int = 9_999,
+    seed: int = 0,
+) -> Verdict:
+    """Judge how far the samples' distribution has moved from the reference's.
+
+    The unit is the reference's mean deviation E|X - mu|: a contraction about the mean by a tenth
+    is a loss of 0.1, and so is every change as far away. ``estimate`` is what exceeds the distance
+    of samples of one law. Several columns are divided by the reference's standard deviations, and
+    the distance is the mean along 64 fixed directions.
+
+    Parameters
+    ----------
+    samples, reference : shapes (n, d) and (m, d), or (n,) and (m,)
+        Generated rows, and rows of the true distribution; independent draws. A reference that is
+        a law, an object with ``sample(size, rng=)``, is drawn from 100,000 times.
+    tolerate, detect
+        Distances that are fine, and that must be noticed; 0 <= tolerate < detect < 100.
+    order
+        1, the order of the distance.
+    kind
+        "numbers", or None to read it from the data.
+    alpha, beta
+        Levels of "fail", by relabelling under the null shifted by ``tolerate``, and of "pass", by
+        the upper bootstrap percentile; in (0, 0.5).
+    permutations
+        Relabellings, and as many bootstrap samples; at least 1 / alpha and 1 / beta.
+    seed
+        Root of their streams.
+
+    Raises
+    ------
+    InvalidArgument
+        If a setting is out of its range, or the data aren't numbers.
+    InvalidSamples
+        If samples or reference are empty, not finite, of different widths, or don't vary.
+    """
+    setting = Wasserstein(tolerate, detect, order, kind, permutations)
+    known = read_reference(reference, kind, seed=seed)
+    rows = read_samples(samples, known, kind)
+    return judge(setting, rows, known, Levels.of(alpha, beta), seed=seed)
+
+
+def assert_wasserstein(
+    samples: Any, reference: Any, **settings: Unpack[WassersteinSettings]
+) -> None:
+    """Raise, with the verdict in one sentence, unless :func:`check_wasserstein` passes.
+
+    Raises
+    ------
+    CollapseError
+        If a distance beyond ``tolerate`` is shown.
+    Inconclusive
+        If neither that nor the absence of a distance of ``detect`` is shown.
+    """
+    __tracebackhide__ = True
+    check_wasserstein(samples, reference, **settings).raise_unless_passed()
