@@ -15,7 +15,8 @@ from collapse_bench.generation import calling, draw
 from collapse_bench.measures import DEFAULTS, METRICS, Target, target_of
 from collapse_bench.models import Model, Samples
 from collapse_bench.progress import track
-from collapse_bench.regimes import Regime, Replace, Size, Step
+from collapse_bench.regimes import Regime, Replace, Size
+from collapse_bench.sources import Step
 from collapse_bench.streams import generator
 from collapse_bench.trajectory import Trajectory
 from collapse_bench.validation import as_samples, check_count, one_of

@@ -1,14 +1,12 @@
 """What generation t + 1 is trained on.
 
-A regime sees the models of a lineage so far, never their samples, and says from which laws the
-next training set is drawn. Because it names laws, the same regime runs in two ways: it composes
-samples for any model, or it adds up sufficient statistics, drawn from their exact laws, for the
-families that have them. The two give fitted models of the same law.
+A regime sees the models of a lineage so far, never their samples. Those here say from which laws
+the next training set is drawn (:mod:`collapse_bench.sources`); any other object with ``compose``
+will do.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol, Self
@@ -17,28 +15,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collapse_bench.errors import InvalidArgument
-from collapse_bench.generation import draw
 from collapse_bench.models import Model, Samples
-from collapse_bench.validation import Kind, check_count, check_real, one_of
+from collapse_bench.sources import Empirical, Part, Real, Sources, Step
+from collapse_bench.validation import check_count, check_real, one_of
 
 __all__ = [
     "Accumulate",
-    "Empirical",
     "FreshReal",
     "Mixture",
-    "Part",
     "Regime",
     "Replace",
     "Schedule",
     "Size",
-    "Sources",
-    "Step",
     "constant",
 ]
 
 Size = int | Sequence[int] | Callable[[int], int]
 Schedule = float | Callable[[int], float]
-Real = Model | Samples | None  # the real law, rows of it, or None: generation 0 is the real law
 
 
 def constant(size: int) -> Callable[[int], int]:
@@ -76,118 +69,6 @@ class Regime(Protocol):
             How many samples to draw for this generation.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Where a lineage stands; the fields are the arguments of :meth:`Regime.compose`."""
-
-    models: Sequence[Any]
-    reference: Real
-    t: int
-    size: int
-    rng: np.random.Generator
-
-    @property
-    def newest(self) -> Any:
-        """The newest model, generation t."""
-        return self.models[-1]
-
-    @property
-    def kind(self) -> Kind | None:
-        """What the samples of the lineage are, where its models say."""
-        kind: Kind | None = getattr(self.newest, "kind", None)
-        return kind
-
-    @property
-    def replicates(self) -> int | None:
-        """Length of the replicate axis; None for a single lineage."""
-        replicates: int | None = getattr(self.newest, "replicates", None)
-        return replicates
-
-    @property
-    def rows(self) -> Samples | None:
-        """The reference rows, for every replicate; None where the real law is known."""
-        if self.reference is None or hasattr(self.reference, "sample"):
-            return None
-        rows = np.asarray(self.reference)
-        return (
-            rows
-            if self.replicates is None
-            else np.broadcast_to(rows, (self.replicates, *rows.shape))
-        )
-
-    @property
-    def law(self) -> Any:
-        """The real law: the founder where there is no reference, a bootstrap of its rows."""
-        if self.reference is None:
-            return self.models[0]
-        is_law = hasattr(self.reference, "sample")
-        return self.reference if is_law else Empirical(np.asarray(self.reference), self.kind)
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """``count`` samples of ``source``: one number, or one for each replicate."""
-
-    source: Any  # a Model with ``sample``
-    count: Any  # int or (R,)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Empirical:
-    """Finitely many rows as a law: ``once`` draws without replacement, else with it."""
-
-    rows: Samples
-    kind: Kind | None = None
-    once: bool = False
-
-    def sample(self, size: int, *, rng: np.random.Generator) -> Samples:
-        """Draw ``size`` rows."""
-        drawn: Samples = rng.choice(self.rows, size, replace=not self.once)
-        return drawn
-
-
-class Sources(ABC):
-    """A regime that is told by where its samples come from; see :meth:`parts`."""
-
-    history: bool = False  # whether a model older than the newest is looked at
-    uses_reference: ClassVar[bool] = False  # whether the real law is drawn from
-
-    @abstractmethod
-    def parts(self, step: Step) -> list[Part]:
-        """Return which laws the training set of generation ``t + 1`` is drawn from."""
-
-    def begin(self) -> Self:
-        """Return the regime with an empty memory."""
-        return self
-
-    def compose(
-        self,
-        models: Sequence[Model],
-        reference: Real,
-        t: int,
-        size: int,
-        rng: np.random.Generator,
-    ) -> Samples:
-        """Return the training set of generation ``t + 1``; see :meth:`Regime.compose`."""
-        step = Step(models, reference, t, size, rng)
-        parts = self.parts(step)
-        if step.replicates is not None:
-            return _gather(parts, step.replicates, rng)
-        drawn = [draw(part.source, int(part.count), rng=rng) for part in parts if part.count]
-        return drawn[0] if len(drawn) == 1 else rng.permutation(np.concatenate(drawn))
-
-    def summarize(self, step: Step) -> Any:
-        """Return sufficient statistics with the law of those of :meth:`compose`."""
-        total: Any = None
-        for part in self.parts(step):
-            source = part.source
-            if getattr(source, "replicates", None) != step.replicates:
-                source = source.replicate(step.replicates)
-            drawn = source.statistics(part.count, rng=step.rng)
-            total = drawn if total is None else total.merge(drawn)
-        return total
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,8 +165,8 @@ class FreshReal(Sources):
     """Train on a share of real data that no generation has seen, and on the newest model.
 
     Rows are taken without replacement, in an order drawn once for the lineage; a law is drawn
-    from. ``founder_size`` rows at the start of the reference count as seen where
-    :func:`~collapse_bench.engine.recurse` is told so.
+    from. Which rows the founder was fitted to isn't known here: to have the others alone taken,
+    give :func:`~collapse_bench.engine.recurse` those as the reference, and ``founder_size``.
 
     Parameters
     ----------
@@ -385,29 +266,3 @@ class Accumulate(Sources):
             pool = step.newest.summarize(step.rows)
         pool = self._memory["statistics"] = new if pool is None else pool.merge(new)
         return pool
-
-
-def _gather(parts: list[Part], replicates: int, rng: np.random.Generator) -> Samples:
-    """Draw the parts of R replicates at once, each with its own counts: (R, size, ...)."""
-    if len(parts) == 1 and getattr(parts[0].source, "replicates", None) == replicates:
-        only: Samples = parts[0].source.sample(int(np.max(parts[0].count)), rng=rng)
-        return only
-    counts = np.stack([np.broadcast_to(part.count, replicates) for part in parts])  # (P, R)
-    ends = np.cumsum(counts, axis=0)
-    position = np.arange(int(ends[-1, 0]))  # every replicate has as many samples in all
-    out: Any = None
-    for part, count, end in zip(parts, counts, ends, strict=True):
-        most = int(count.max())
-        if most == 0:
-            continue
-        if getattr(part.source, "replicates", None) == replicates:
-            drawn = part.source.sample(most, rng=rng)
-        else:
-            flat = draw(part.source, replicates * most, rng=rng)
-            drawn = flat.reshape(replicates, most, *flat.shape[1:])
-        if out is None:
-            out = np.empty((replicates, len(position), *drawn.shape[2:]), drawn.dtype)
-        here = (position >= (end - count)[:, None]) & (position < end[:, None])
-        out[here] = drawn[np.arange(most) < count[:, None]]
-    gathered: Samples = out
-    return gathered

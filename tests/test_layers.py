@@ -13,7 +13,7 @@ LAYERS = (
     ("collapse_bench", "errors", "regions", "streams", "validation"),
     ("metrics", "models", "statistics", "theory"),
     ("data",),
-    ("adapters", "features", "generation", "profile", "regimes"),
+    ("adapters", "features", "generation", "profile", "regimes", "sources"),
     ("engine", "executors", "measures", "progress", "store", "trajectory"),
     ("conformance", "controls", "gates", "strategies"),
     ("reports",),

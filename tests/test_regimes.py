@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from collapse_bench.errors import InvalidArgument
 from collapse_bench.models import Categorical, Gaussian
-from collapse_bench.regimes import Accumulate, FreshReal, Mixture, Replace, Step, constant
+from collapse_bench.regimes import Accumulate, FreshReal, Mixture, Replace, constant
+from collapse_bench.sources import Step
 from collapse_bench.streams import generator
 
 # Each model of a lineage draws its own index, so that a training set tells where it came from.
