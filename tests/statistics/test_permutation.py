@@ -66,7 +66,7 @@ def test_up_to_twenty_thousand_rows_each_moves_on_its_own():
     assert not len(plan.generated_rest)
 
 
-@pytest.mark.parametrize(("n", "m"), [(7, 5), (300, 25_000)])
+@pytest.mark.parametrize(("n", "m"), [(7, 5), (300, 25_000), (15_001, 15_000)])
 def test_sums_are_those_of_the_labelled_rows(n, m):
     ours, theirs = np.ones((n, 1)), np.full((m, 1), 1.0)
     plan = layout(n, m, rng=generator(3))
