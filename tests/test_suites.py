@@ -16,7 +16,11 @@ from collapse_bench.harness import judging  # noqa: F401
 SOURCE = str(Path(__file__).with_name("mutations.py"))
 MUTATIONS, table = itemgetter("MUTATIONS", "table")(run_path(SOURCE))  # tests/ is no package
 
-PLUGINS = ("-Werror", "--tb=short", "-pno:hypothesispytest", "-pcollapse_bench.plugin")
+# An installed plugin is imported before pytest could rewrite its assertions, of which it has none.
+PLUGINS = (
+    *("-Werror", "-Wignore::pytest.PytestAssertRewriteWarning"),
+    *("--tb=short", "-pno:hypothesispytest", "-pcollapse_bench.plugin"),
+)
 
 # The conftest of the inner run. It replaces the process under test, and lends the device cases
 # the CPU, where they run at the sizes of the profile.

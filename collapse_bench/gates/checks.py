@@ -67,12 +67,17 @@ class Check:
     @property
     def name(self) -> str:
         """The metric, with the settings that differ from their defaults."""
-        listed = ", ".join(f"{name}={value!r}" for name, value in self.settings.items())
-        return f"{self.metric}({listed})" if listed else self.metric
+        return f"{self.metric}({', '.join(self._listed())})" if self.settings else self.metric
 
     def __repr__(self) -> str:
-        listed = (f"{name}={value!r}" for name, value in self.settings.items())
-        return f"Check({', '.join([repr(self.metric), *listed])})"
+        return f"Check({', '.join([repr(self.metric), *self._listed()])})"
+
+    def _listed(self) -> list[str]:
+        """Return the settings as keywords; functions by their name, which doesn't change."""
+        return [
+            f"{name}={getattr(value, '__qualname__', None) or repr(value)}"
+            for name, value in self.settings.items()
+        ]
 
 
 def as_checks(checks: Iterable[Check | str]) -> tuple[Check, ...]:

@@ -73,8 +73,9 @@ def never_passes(reference: Rows) -> str | None:
         found = kurtosis(reference.values[:, column])
         if found > HEAVY:
             return (
-                f"the kurtosis of {reference.label(column)} is {found:.3g} > {HEAVY:g}: variances "
-                "of such a reference never pass"
+                f"the kurtosis of {reference.label(column)} is {found:.3g} > {HEAVY:g}, and among "
+                "several columns such a variance never passes: transform that column (a logarithm, "
+                "say) or judge it on its own"
             )
     return None
 

@@ -228,6 +228,10 @@ def check_tail_mass(
     it are counted; the count's law is known exactly whatever the data are distributed like, the
     reference's own sampling error included [1]_.
 
+    The loss is thus one of the mass beyond the threshold that the reference's rows mark. Error
+    rates are exact if the model keeps one share of the tail wherever near its quantile that
+    threshold falls; docs/gate.md has the rates for tails that are cut right there.
+
     Parameters
     ----------
     samples, reference : shapes (n, d) and (m, d), or (n,) and (m,)

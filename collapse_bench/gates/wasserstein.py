@@ -76,11 +76,13 @@ class Wasserstein:
         withheld = None
         if min(len(samples), len(reference)) < LEAST_ROWS:
             withheld = f"fewer than {LEAST_ROWS} rows show nothing to be kept"
-        sliced = len(columns) > 1
+        statistic, quantity = "wasserstein_1", "shape, as the W1 distance in mean deviations"
+        if len(columns) > 1:
+            statistic = "sliced_wasserstein_1"
+            quantity = "shape, as the mean W1 distance along 64 directions in mean deviations"
         return Evidence(
-            "sliced_wasserstein_1" if sliced else "wasserstein_1",
-            "shape, as the " + "mean " * sliced + "W1 distance"
-            " in mean deviations" + f" along {len(_directions(len(columns)))} directions" * sliced,
+            statistic,
+            quantity,
             estimate=test.loss,
             low=low,
             high=high,

@@ -151,6 +151,11 @@ class Inputs:
         model = copy.deepcopy(adapters.as_model(candidate))
         with calling(model, f"fit(samples of shape {learned.values.shape}, rng=rng)"):
             model = model.fit(learned.values, rng=generator(self.settings.seed, "fit"))
+        if model is None:
+            raise ModelError(
+                f"{type(candidate).__name__}.fit must return the fitted model; got None: "
+                "end it with `return self`, or return a new model"
+            )
         adapters.as_model(model, need=("sample",), name=f"{type(candidate).__name__}.fit()")
         return Case(model, None, judged, _fitted(learned, reference), learned=True)
 
@@ -204,7 +209,7 @@ class Inputs:
             gates.default_checks(reference)
             return [
                 f"{found.name}, {AS_GIVEN}: {len(found):,} samples against "
-                f"{len(reference):,} rows of {reference.name}"
+                f"{len(reference):,} rows of {reference.name}{_columns(reference)}"
             ]
         sentences = []
         for spec in self.settings.models or (None,):
@@ -215,13 +220,18 @@ class Inputs:
             sentence = (
                 f"{spec or 'the exact law of ' + reference.name}, {how}: "
                 f"{self.size(judged, declared):,} draws against {len(judged):,} rows of "
-                f"{reference.name}"
+                f"{reference.name}{_columns(reference)}"
             )
             planned = self.plan(judged, declared)
             if planned.size is None:
                 sentence += f"; not sure to decide: {planned.reason}"
             sentences.append(sentence)
         return sentences
+
+
+def _columns(reference: data.SampleSet) -> str:
+    """Return which columns are judged, where they have names."""
+    return f", columns {', '.join(reference.columns)}" if reference.columns else ""
 
 
 def _fitted(learned: data.SampleSet, reference: data.SampleSet) -> str:

@@ -219,6 +219,7 @@ class Judge:
             "reference": against.name,
             "reference_size": len(against),
             "reference_sha256": against.sha256,
+            "columns": list(case.reference.columns) if case.reference.columns else None,
         }
         folder = self._config.stash[SETTINGS].save_samples
         if folder is not None:

@@ -71,7 +71,7 @@ def write_section(config: pytest.Config, terminal: TerminalReporter) -> None:
     """Write one line a check and the gate's promise; under -q only what did not pass."""
     book = config.stash[BOOK]
     verbosity = config.option.verbose
-    blocks = [] if book.usage else _blocks(book)
+    blocks = [] if book.usage or config.option.collectonly else _blocks(book)
     if verbosity < 0:
         blocks = [
             (title, [line for line in lines if _outcome(line[1]) != "pass"])
@@ -90,6 +90,12 @@ def write_section(config: pytest.Config, terminal: TerminalReporter) -> None:
         from collapse_bench.gates import FOOTER
 
         terminal.write_line(FOOTER)
+    saved = config.stash[SETTINGS].save_samples
+    if saved is not None and book.checks:
+        terminal.write_line(
+            f"judged draws saved in {saved}, to be judged again by --collapse-samples (against the "
+            "saved -reference file where the model was fitted here)"
+        )
 
 
 def _blocks(book: Book) -> list[Block]:
@@ -155,4 +161,5 @@ FACTS = (
     "samples_sha256",
     "reference_size",
     "reference_sha256",
+    "columns",
 )

@@ -46,8 +46,8 @@ class Whitening:
 
 
 def varying_columns(reference: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return which columns of samples of shape (m, d) hold two different values or more."""
-    return np.asarray(reference.min(axis=0) < reference.max(axis=0))
+    """Return which columns of samples of shape (m, d) vary, and by more than float64 can square."""
+    return np.asarray((reference.min(axis=0) < reference.max(axis=0)) & (reference.std(axis=0) > 0))
 
 
 def whitening(reference: NDArray[np.float64]) -> Whitening | None:

@@ -28,7 +28,7 @@ def test_tail_mass(collapse_check, collapse_generate):
 
 
 def test_variance(collapse_check, collapse_generate):
-    """Judges the variance; that of the middle 98 % where the reference has heavy tails."""
+    """Judges the variance; of one column with heavy tails that of its middle 98 %."""
     collapse_check("variance", collapse_generate())
 
 
@@ -55,7 +55,8 @@ def test_shrunken_digits_fail(collapse_rng, collapse_seed, collapse_record):
     model = unfitted.fit((learned - center) @ axes.T, rng=collapse_rng)
     draws = model.sample(DRAWS, rng=collapse_rng)
     collapse_record(
-        check_tail_mass(draws, reference, seed=collapse_seed, **WIDE_TAIL), scenario="fitted"
+        check_tail_mass(draws, reference, seed=collapse_seed, **WIDE_TAIL),
+        scenario="a Gaussian fitted to digits",
     )
     first, second = (
         check_tail_mass(draws / 2, reference, seed=collapse_seed, **WIDE_TAIL) for _ in range(2)

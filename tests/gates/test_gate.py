@@ -99,6 +99,7 @@ def test_checks_are_named_by_what_differs_from_the_default():
     assert repr(check) == "Check('tail_mass', mass=0.01, tail='upper')"
     assert check.settings == {"mass": 0.01, "tail": "upper"}
     assert check == Check("tail_mass", tail="upper", mass=0.01)
+    assert Check("tail_mass", score=np.linalg.norm).name == "tail_mass(score=norm)"
     assert hash(check) == hash(Check("tail_mass", tail="upper", mass=0.01))
 
 

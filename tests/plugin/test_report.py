@@ -65,8 +65,13 @@ def test_digits_are_recorded_outside_the_ledger(judge, report):
     result = judge("healthy.npy", "--collapse-report=r.json")
     (digits,) = report()["recorded"]
 
-    assert (digits["metric"], digits["scenario"]) == ("tail_mass", "fitted")
-    result.stdout.fnmatch_lines(["recorded, not judged:", "*::test_shrunken_digits_fail fitted:*"])
+    assert (digits["metric"], digits["scenario"]) == (
+        "tail_mass",
+        "a Gaussian fitted to digits",
+    )
+    result.stdout.fnmatch_lines(
+        ["recorded, not judged:", "*::test_shrunken_digits_fail a Gaussian fitted to digits:*"]
+    )
 
 
 def test_a_report_that_cannot_be_written_is_not_green(judge, pytester, monkeypatch, last):

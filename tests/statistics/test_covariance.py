@@ -148,3 +148,4 @@ def test_whitening_drops_what_does_not_vary():
     assert white.dimension == 2
     assert np.cov(white(whole), rowvar=False, ddof=0) == pytest.approx(np.eye(2), abs=1e-9)
     assert whitening(np.ones((5, 2))) is None
+    assert whitening(np.array([[1e-200], [2e-200]])) is None  # the variance is 0 in float64
