@@ -26,7 +26,7 @@ EXACT_UP_TO = 20_000
 BLOCKS = 1_024
 
 # Blocks of both samples together, for each of the smaller: with 15 others to compare it with, what
-# stays behind would narrow the comparison by 3 % at most.
+# stays behind would narrow the comparison by 3.3 % at most.
 BALANCE = 16
 
 # The same for statistics of many features, one for each pair of columns or each cell of each line.

@@ -2,9 +2,13 @@
 
 import hashlib
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
+from collapse_bench import data
+from collapse_bench.harness import cases
 
 MODELS = """
 import numpy as np
@@ -88,6 +92,14 @@ def test_what_is_made_is_fitted_to_one_half_and_judged_against_the_other(judged,
     assert result.ret == 0
     assert gate["how"] == "fitted to 200 random rows of 400, judged against the rest"
     assert gate["reference_size"] == 200
+
+
+def test_the_halves_are_all_of_the_reference_and_share_no_row():
+    reference = data.SampleSet.of(np.arange(101.0))
+    learned, judged = cases.Inputs(SimpleNamespace(seed=0)).halves(reference)
+
+    assert len(learned) == 50
+    assert sorted([*learned.values[:, 0], *judged.values[:, 0]]) == list(range(101))
 
 
 def test_keywords_reach_the_factory(judged):
