@@ -18,8 +18,9 @@ __all__ = ["FOOTER", "Gate", "GateResult"]
 
 FOOTER = (
     "P(any fail | every loss within tolerate) <= alpha and P(all pass | some loss at or beyond its "
-    "detect) <= beta: exact for tail mass beyond the reference's own threshold, asymptotic for variance "
-    "and Wasserstein (measured rates in docs/gate.md); averaged over the draw of the reference; draws iid."
+    "detect) <= beta: exact for tail mass beyond the reference's own threshold, asymptotic for "
+    "variance and Wasserstein (measured rates in docs/gate.md); averaged over the draw of the "
+    "reference; draws iid."
 )
 
 
