@@ -256,7 +256,7 @@ class Accumulate(Sources):
         axis = 0 if step.replicates is None else 1
         pool = new if pool is None else np.concatenate([pool, new], axis=axis)
         self._memory["samples"] = pool
-        return pool
+        return pool.copy()  # a model may change what it is fitted to, but not the pool
 
     def summarize(self, step: Step) -> Any:
         """Return the sufficient statistics of the pool with ``size`` new samples in it."""

@@ -115,6 +115,14 @@ def test_accumulate_pools_every_draw_and_the_reference_rows():
     assert origins(regime.begin().compose(LINEAGE[:1], REAL, 0, 5, generator(0))) == {0.0: 5}
 
 
+def test_the_pool_is_out_of_a_models_reach():
+    regime = Accumulate().begin()
+    first = regime.compose(LINEAGE[:1], None, 0, 5, generator(0))
+    first += 100.0
+
+    assert origins(regime.compose(LINEAGE[:2], None, 1, 5, generator(1))) == {0.0: 5, 1.0: 5}
+
+
 @pytest.mark.parametrize("founder", [Gaussian(ddof=0), Categorical([0.5, 0.3, 0.2])])
 @pytest.mark.parametrize(
     "regime",

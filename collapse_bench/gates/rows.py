@@ -126,7 +126,10 @@ def _read(name: str, samples: Any, kind: Kind | None, *, width: int | None = Non
         )
     values = as_numbers(name, samples, columns=width)
     if np.abs(values).max() > LARGEST:
-        raise InvalidSamples(f"{name} must hold values up to {LARGEST:g}; got {values.max():g}")
+        raise InvalidSamples(
+            f"{name} must hold values up to {LARGEST:g}; "
+            f"got {values.flat[np.abs(values).argmax()]:g}"
+        )
     if values.shape[1] == 1:
         return Rows(np.sort(values, axis=0), columns)
     return Rows(values[np.lexsort(values.T[::-1])], columns)

@@ -136,8 +136,11 @@ class Variance:
         levels: Levels,
         rng: np.random.Generator,
     ) -> Evidence:
+        few = _too_few(min(len(ours), len(theirs)), LEAST_ROWS)
         if len(ours) < 2:
             return Evidence("variance", "variance", withheld="a single row has no variance")
+        if ours[0] == ours[-1]:
+            return _constant("variance", "variance", ours, theirs, levels, few)
         test = spread_test(ours, theirs, permutations=self.permutations, rng=rng)
         low, high = test.bounds(alpha=levels.alpha, beta=levels.beta)
         return Evidence(
@@ -148,7 +151,7 @@ class Variance:
             high=high,
             pvalue_fail=test.pvalue_fail(self.tolerate),
             pvalue_pass=test.pvalue_pass(self.detect),
-            withheld=_too_few(min(len(ours), len(theirs)), LEAST_ROWS),
+            withheld=few,
         )
 
     def _winsorized(
@@ -158,19 +161,7 @@ class Variance:
         few = _too_few(min(len(ours), len(theirs)), LEAST)
         middle = ours if few else ours[_inner(len(ours))]
         if len(ours) > 1 and middle[0] == middle[-1]:
-            # All of the middle at one value, which a reference value is at most so often.
-            _, ties = np.unique(theirs, return_counts=True)
-            chance = float(ties.max() / len(theirs)) ** (len(middle) - 1)
-            return Evidence(
-                "winsorized",
-                quantity,
-                estimate=1.0,
-                low=1.0 if chance <= levels.alpha else None,
-                high=1.0,
-                pvalue_fail=chance,
-                pvalue_pass=1.0,
-                withheld=few,
-            )
+            return _constant("winsorized", quantity, middle, theirs, levels, few)
         if few:
             return Evidence("winsorized", quantity, withheld=few)
         test = WinsorizedTest(winsorized(ours), winsorized(theirs))
@@ -185,6 +176,29 @@ class Variance:
             pvalue_pass=test.pvalue_pass(self.detect),
             withheld="generated values are tied near their quantiles" if on_lattice(ours) else None,
         )
+
+
+def _constant(
+    statistic: str,
+    quantity: str,
+    ours: NDArray[np.float64],
+    theirs: NDArray[np.float64],
+    levels: Levels,
+    withheld: str | None,
+) -> Evidence:
+    """Return what rows of one value say: how often the reference's law gives as many of one."""
+    _, ties = np.unique(theirs, return_counts=True)
+    chance = float(ties.max() / len(theirs)) ** (len(ours) - 1)
+    return Evidence(
+        statistic,
+        quantity,
+        estimate=1.0,
+        low=1.0 if chance <= levels.alpha else None,
+        high=1.0,
+        pvalue_fail=chance,
+        pvalue_pass=1.0,
+        withheld=withheld,
+    )
 
 
 @dataclass(frozen=True, slots=True)

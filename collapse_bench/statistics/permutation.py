@@ -104,13 +104,19 @@ def label_chunks(
 
 
 def pvalue_low(observed: float, null: NDArray[np.float64]) -> float:
-    """Return the p-value of a small statistic: (1 + #{null <= observed}) / (1 + number)."""
-    return (1 + int(np.count_nonzero(null <= observed + _slack(observed)))) / (1 + len(null))
+    """Return the p-value of a small statistic: (1 + #{null <= observed}) / (1 + number).
+
+    A NaN among the null counts against rejection.
+    """
+    return (1 + int(np.count_nonzero(~(null > observed + _slack(observed))))) / (1 + len(null))
 
 
 def pvalue_high(observed: float, null: NDArray[np.float64]) -> float:
-    """Return the p-value of a large statistic: (1 + #{null >= observed}) / (1 + number)."""
-    return (1 + int(np.count_nonzero(null >= observed - _slack(observed)))) / (1 + len(null))
+    """Return the p-value of a large statistic: (1 + #{null >= observed}) / (1 + number).
+
+    A NaN among the null counts against rejection.
+    """
+    return (1 + int(np.count_nonzero(~(null < observed - _slack(observed))))) / (1 + len(null))
 
 
 def _slack(observed: float) -> float:

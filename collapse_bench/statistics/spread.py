@@ -35,6 +35,11 @@ HEAVY = 6.0
 # A variance this small beside the second moment about the reference's mean is rounding.
 ROUNDING = 1e-13
 
+# Generated values farther from their mean, in standard deviations of the reference, are moved here
+# here: the variance is beyond any bound all the same, and fourth powers of both samples stay apart
+# from 0.
+FARTHEST = 1e12
+
 # Log-ratios of variances are searched up to here, a factor of 1e13 either way.
 LIMIT = 30.0
 
@@ -111,15 +116,17 @@ def spread_test(
     rng: np.random.Generator,
 ) -> SpreadTest:
     """Return the test of two samples, shapes (n,) and (m,), n, m >= 2; the reference varies."""
-    center = reference.mean()
-    deviations = [values - center for values in (generated, reference)]
+    # Each about its own mean: a shift is no matter of spread, and of unequal sizes some rows stay.
+    deviations = [values - values.mean() for values in (generated, reference)]
+    far = FARTHEST * reference.std()
+    deviations[0] = np.clip(deviations[0], -far, far)
     scale = max(np.abs(part).max() for part in deviations)  # no power of them overflows
     lines = [part / scale for part in deviations]
     powers = [np.stack([z**0, z, z * z, z * z * z, (z * z) ** 2], axis=1) for z in lines]  # (n, 5)
     plan = layout(len(generated), len(reference), rng=rng)
     moved = np.stack(sums_by_origin(powers[0], powers[1], plan, permutations, rng=rng))
     total = np.stack([part.sum(axis=0) for part in powers])
-    logs, errors = zip(*(_log_variance(values) for values in (generated, reference)), strict=True)
+    logs, errors = zip(*(_log_variance(values) for values in deviations), strict=True)
     return SpreadTest(logs[0] - logs[1], math.sqrt(sum(errors)), moved, total)
 
 

@@ -52,3 +52,12 @@ def test_the_weakest_direction_counts_the_error_of_both_samples(n, m):
 
     assert test.weakest_error == pytest.approx(error, rel=0.3)
     assert test.pvalues_pass(0.2)["weakest_direction"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_heavier_tails_of_few_generated_rows_are_no_loss():
+    rng = generator(4)
+    rows = rng.normal(size=(1_000, 8))
+    rows[rng.random(1_000) < 0.01] *= 10
+    rows /= np.sqrt(0.99 + 0.01 * 100)  # the reference's covariance
+
+    assert check_variance(rows, rng.normal(size=(20_000, 8)), **FEW).outcome != "fail"

@@ -138,3 +138,11 @@ def test_sizes_that_could_never_fail_never_pass():
     assert verdict.pvalue_pass is None
     assert "can't show a loss" in verdict.reason
     assert verdict.estimate < -10
+
+
+def test_rows_are_counted_on_the_half_that_the_distance_was_not_fitted_to():
+    # 200 rows in 60 columns: those that a distance is fitted to lie much closer than any others.
+    rng = generator(21)
+    verdict = check_tail_mass(rng.normal(size=(2_000, 60)), rng.normal(size=(400, 60)), mass=0.2)
+
+    assert abs(verdict.estimate) < 0.6  # fitted to themselves: -3.9

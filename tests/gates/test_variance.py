@@ -29,7 +29,8 @@ def test_it_fails_and_passes_where_its_interval_says(seed, factor, law, columns)
     draw = rng.standard_normal if law == "normal" else lambda shape: rng.standard_t(3, shape)
     verdict = check_variance(factor * draw((500, columns)), draw((600, columns)), **FEW)
 
-    assert (verdict.outcome == "fail") == (verdict.low > verdict.tolerate)
+    low = -np.inf if verdict.low is None else verdict.low
+    assert (verdict.outcome == "fail") == (low > verdict.tolerate)
     assert verdict.low <= verdict.estimate
     if verdict.high is not None:
         assert verdict.estimate <= verdict.high
@@ -195,3 +196,30 @@ def test_values_too_far_away_for_the_pair_are_inconclusive():
 
     assert verdict.outcome == "inconclusive"
     assert "within 1e5 reference standard deviations" in verdict.reason
+
+
+@pytest.mark.parametrize("shift", [0.0, 3.0, 10.0])
+def test_a_shift_of_samples_of_unequal_sizes_is_no_matter_of_spread(shift):
+    rng = generator(11)
+    lost = np.sqrt(0.75) * rng.normal(size=30_000) + shift
+    kept = np.sqrt(0.95) * rng.normal(size=600) + shift
+
+    assert check_variance(lost, rng.normal(size=600), **FEW).outcome != "pass"
+    assert check_variance(kept, rng.normal(size=30_000), **FEW).outcome != "fail"
+
+
+def test_rows_of_one_value_fail_only_where_the_reference_seldom_has_so_many():
+    rare = np.r_[np.zeros(600), 1.0]
+
+    assert check_variance(np.zeros(500), rare, **FEW).outcome == "inconclusive"
+    verdict = check_variance(np.zeros(50), np.r_[np.zeros(300), np.ones(300)], **FEW)
+    assert verdict.outcome == "fail"
+    assert verdict.pvalue_fail == pytest.approx(0.5**49, rel=1e-9)
+
+
+def test_a_far_outlier_is_growth_and_no_loss():
+    rng = generator(12)
+    verdict = check_variance(np.append(rng.normal(size=500), 1e100), rng.normal(size=600), **FEW)
+
+    assert verdict.estimate < -1e10
+    assert verdict.outcome != "fail"

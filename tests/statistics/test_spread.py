@@ -50,8 +50,8 @@ def test_the_statistic_is_the_same_written_anew(seed, loss):
 def test_relabellings_have_the_values_of_all_orders(loss):
     rng = generator(5)
     ours, theirs = rng.normal(size=3), rng.normal(size=4)
-    shrunk = theirs.mean() + math.sqrt(1 - loss) * (theirs - theirs.mean())
-    pool = np.concatenate([ours, shrunk])
+    shrunk = math.sqrt(1 - loss) * (theirs - theirs.mean())
+    pool = np.concatenate([ours - ours.mean(), shrunk])  # each about its own mean
     every = sorted(
         statistic(pool[list(places)], np.delete(pool, places))
         for places in itertools.combinations(range(7), 3)
@@ -66,7 +66,11 @@ def test_the_pvalue_agrees_with_scipys_permutation_test():
     rng = generator(7)
     ours, theirs = 0.5 * rng.normal(size=6), rng.normal(size=6)
     peer = stats.permutation_test(
-        (ours, theirs), statistic, alternative="less", n_resamples=np.inf, vectorized=False
+        (ours - ours.mean(), theirs - theirs.mean()),
+        statistic,
+        alternative="less",
+        n_resamples=np.inf,
+        vectorized=False,
     )
     draws = 20_000
     ours_pvalue = spread_test(ours, theirs, permutations=draws, rng=rng).pvalue_fail(0.0)
@@ -140,7 +144,7 @@ def test_values_far_away_neither_overflow_nor_hide():
         np.linspace(1e140, 2e140, 30), np.arange(40.0), permutations=399, rng=generator(3)
     )
 
-    assert test.loss < -1e50
+    assert test.loss < -1e20
     assert test.pvalue_pass(0.2) <= 0.01
 
 
