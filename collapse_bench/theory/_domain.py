@@ -9,6 +9,8 @@ from collapse_bench.errors import InvalidArgument
 
 # Integers beyond this lose their last digit as float64.
 LARGEST = 2**53
+# How far probabilities or weights may miss a sum of 1.
+SLACK = 1e-9
 
 
 def whole(name: str, value: ArrayLike, *, least: int) -> NDArray[np.float64]:
@@ -27,6 +29,58 @@ def fraction(name: str, value: ArrayLike) -> NDArray[np.float64]:
     if array.dtype.kind in "iuf" and np.all((array >= 0) & (array <= 1)):
         return array.astype(np.float64)
     raise InvalidArgument(f"{name} must be a number in [0, 1]; got {name}={value!r}")
+
+
+def share(name: str, value: ArrayLike) -> NDArray[np.float64]:
+    """Return numbers in (0, 1] as floats; NaN and booleans are refused."""
+    array = np.asarray(value)
+    if array.dtype.kind in "iuf" and np.all((array > 0) & (array <= 1)):
+        return array.astype(np.float64)
+    raise InvalidArgument(f"{name} must be a number in (0, 1]; got {name}={value!r}")
+
+
+def finite(name: str, value: ArrayLike) -> NDArray[np.float64]:
+    """Return finite numbers as floats; NaN and booleans are refused."""
+    array = np.asarray(value)
+    if array.dtype.kind in "iuf" and np.all(np.isfinite(array)):
+        return array.astype(np.float64)
+    raise InvalidArgument(f"{name} must be a finite number; got {name}={value!r}")
+
+
+def positive(name: str, value: ArrayLike) -> NDArray[np.float64]:
+    """Return finite numbers above 0 as floats; NaN and booleans are refused."""
+    array = np.asarray(value)
+    if array.dtype.kind in "iuf" and np.all((array > 0) & (array < np.inf)):
+        return array.astype(np.float64)
+    raise InvalidArgument(f"{name} must be a finite number > 0; got {name}={value!r}")
+
+
+def not_negative(name: str, value: ArrayLike) -> NDArray[np.float64]:
+    """Return finite numbers of at least 0 as floats; NaN and booleans are refused."""
+    array = np.asarray(value)
+    if array.dtype.kind in "iuf" and np.all((array >= 0) & (array < np.inf)):
+        return array.astype(np.float64)
+    raise InvalidArgument(f"{name} must be a finite number >= 0; got {name}={value!r}")
+
+
+def law(name: str, value: ArrayLike) -> NDArray[np.float64]:
+    """Return probabilities along the last axis, divided by their sums."""
+    array = np.asarray(value)
+    if array.ndim and array.dtype.kind in "iuf" and np.all((array >= 0) & (array <= 1)):
+        total = array.sum(axis=-1, keepdims=True, dtype=np.float64)
+        if np.all(np.abs(total - 1) <= SLACK):
+            return np.asarray(array / total, np.float64)
+    raise InvalidArgument(
+        f"{name} must be probabilities of shape (..., K) that sum to 1; got {name}={value!r}"
+    )
+
+
+def schedule(sizes: ArrayLike) -> NDArray[np.float64]:
+    """Return the draws of each step, shape (..., T)."""
+    draws = whole("sizes", sizes, least=2)
+    if draws.ndim == 0:
+        raise InvalidArgument(f"sizes must have shape (..., T); got sizes={sizes!r}")
+    return draws
 
 
 def unbiased(ddof: int) -> bool:

@@ -1,40 +1,15 @@
 """Closed forms of the discrete loop against the whole Markov chain of count vectors."""
 
-from itertools import product
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import multinomial
 
 from collapse_bench.errors import InvalidArgument
 from collapse_bench.statistics import agreement
 from collapse_bench.streams import generator
 from collapse_bench.theory import categorical
-
-EXACT = 1e-9
-
-
-def chain(size, law, steps):
-    """Return the count vectors and their probabilities after each step 1..n, by enumeration."""
-    states = [c for c in product(range(size + 1), repeat=len(law)) if sum(c) == size]
-    vectors = np.array(states)
-    one_step = np.array([multinomial.pmf(vectors, size, c / size) for c in vectors])
-    now = multinomial.pmf(vectors, size, law)
-    laws = [now]
-    for _ in range(steps - 1):
-        now = now @ one_step
-        laws.append(now)
-    return vectors, laws
-
-
-@st.composite
-def worlds(draw):
-    """Return a law on 2-3 states and a size of 2-6."""
-    weights = draw(st.lists(st.integers(1, 9), min_size=2, max_size=3))
-    return np.array(weights) / sum(weights), draw(st.integers(2, 6))
-
+from tests.theory.enumeration import EXACT, chain, worlds
 
 # --- by hand -------------------------------------------------------------------------------
 

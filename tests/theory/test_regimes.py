@@ -1,53 +1,19 @@
 """Closed forms of the other regimes against every path of small discrete loops."""
 
-from itertools import product
-
 import mpmath  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import multinomial
 
 from collapse_bench.errors import InvalidArgument
 from collapse_bench.statistics import agreement
 from collapse_bench.streams import generator
 from collapse_bench.theory import categorical, gaussian, regimes
+from tests.theory.enumeration import EXACT, empirical, small_worlds, walk
 
-EXACT = 1e-9
 sizes = st.integers(2, 10**9)
 shares = st.floats(0, 1)
-
-
-def empirical(size, law):
-    """Yield (probability, empirical law) of every count vector of ``size`` draws."""
-    if size == 0:
-        yield 1.0, np.zeros(len(law))
-        return
-    for counts in product(range(size + 1), repeat=len(law)):
-        if sum(counts) == size:
-            yield multinomial.pmf(counts, size, law / law.sum()), np.array(counts) / size
-
-
-def gini(law):
-    return 1 - (law**2).sum()
-
-
-def walk(steps, truth, fits, memory=None):
-    """Return E Gini(fit_n)/Gini(truth), E |p_n - truth|^2/Gini(truth) over every path.
-
-    ``fits(n, memory)`` yields (probability, fit, law to sample next, new memory).
-    """
-
-    def below(n, memory):
-        total = np.zeros(2)
-        for chance, fit, law, new in fits(n, memory):
-            if chance:
-                here = [gini(fit), ((law - truth) ** 2).sum()]
-                total += chance * (np.array(here) if n == steps else below(n + 1, new))
-        return total
-
-    return below(1, memory) / gini(truth)
 
 
 def pooling(truth, size):
@@ -71,13 +37,6 @@ def mixing(truth, size, a, b, c):
             yield chance, fit, new, new
 
     return fits
-
-
-@st.composite
-def worlds(draw):
-    """Return a law on 2-3 states with a size small enough to follow every path."""
-    weights = np.array(draw(st.lists(st.integers(1, 9), min_size=2, max_size=3)), float)
-    return weights / weights.sum(), draw(st.integers(2, 4 if len(weights) == 2 else 3))
 
 
 @st.composite
@@ -124,7 +83,7 @@ def test_growing_by_hand():
 
 
 @settings(deadline=None, max_examples=25)
-@given(worlds(), st.integers(1, 3))
+@given(small_worlds(), st.integers(1, 3))
 def test_accumulate_is_every_path(world, steps):
     truth, size = world
     ratio, distance = walk(steps, truth, pooling(truth, size))
@@ -134,7 +93,7 @@ def test_accumulate_is_every_path(world, steps):
 
 
 @settings(deadline=None, max_examples=25)
-@given(worlds(), st.integers(1, 3), weights())
+@given(small_worlds(), st.integers(1, 3), weights())
 def test_mixture_is_every_path(world, steps, abc):
     truth, size = world
     ratio, distance = walk(steps, truth, mixing(truth, size, *abc))
@@ -143,7 +102,7 @@ def test_mixture_is_every_path(world, steps, abc):
 
 
 @settings(deadline=None, max_examples=25)
-@given(worlds(), st.integers(1, 3), shares)
+@given(small_worlds(), st.integers(1, 3), shares)
 def test_fresh_iid_is_every_path(world, steps, share):
     truth, size = world
 
@@ -159,7 +118,7 @@ def test_fresh_iid_is_every_path(world, steps, share):
 
 
 @settings(deadline=None, max_examples=20)
-@given(worlds(), st.integers(1, 2), st.data())
+@given(small_worlds(), st.integers(1, 2), st.data())
 def test_fresh_exact_is_every_path(world, steps, data):
     truth, size = world
     real = data.draw(st.integers(0, size))
@@ -178,7 +137,7 @@ def test_fresh_exact_is_every_path(world, steps, data):
 
 
 @settings(deadline=None, max_examples=25)
-@given(worlds(), st.lists(st.integers(2, 4), min_size=1, max_size=3))
+@given(small_worlds(), st.lists(st.integers(2, 4), min_size=1, max_size=3))
 def test_growing_is_every_path(world, many):
     truth, _ = world
 
@@ -383,7 +342,9 @@ def test_refuses_weights_that_do_not_sum_to_one():
 def test_refuses_splits():
     with pytest.raises(InvalidArgument, match=r"^split must be 'iid' or 'exact'; got split='half'"):
         regimes.fresh_real_ratio(10, 1, 0.5, "half")
-    with pytest.raises(InvalidArgument, match=r"^share times size must be whole"):
+    with pytest.raises(
+        InvalidArgument, match=r"^share times size must be whole for an exact split"
+    ):
         regimes.fresh_real_ratio(10, 1, 0.25, "exact")
     with pytest.raises(InvalidArgument, match=r"^share must be a number in \[0, 1\]; got share=2"):
         regimes.fresh_real_limit(10, 2)

@@ -1,49 +1,31 @@
-r"""The Gaussian loop under replacement: each generation is N(mean, variance) of the one before.
+"""One axis of the Gaussian loop: variance, mean, and the distance of the two from the truth.
 
-Generation n is fitted to M = ``size`` draws from generation n - 1; generation 0 is the truth,
-N(m, s_0^2). With k = M - 1 and independent C_1, C_2, ... ~ chi-squared(k),
-
-    s_n^2 = s_0^2 prod_{i<=n} C_i / (M - ddof),     mean_n - mean_{n-1} ~ N(0, s_{n-1}^2 / M),
-
-and the two are independent given s_{n-1}. Everything below follows from these two lines, so it
-holds for one axis; independent axes add up. ``steps`` is n, a non-negative integer; ``size`` is M,
-an integer >= 2; ``ddof`` is 1 for the unbiased variance and 0 for maximum likelihood. Variances
-and squared distances are in units of s_0^2, logarithms in nats. Arguments broadcast; numbers in,
-a number out. Every function raises ``InvalidArgument`` outside these ranges. Formulas are exact,
-to about 1e-12 relative for sizes up to 1e9, unless said.
-
-References
-----------
-.. [1] I. Shumailov et al., "AI models collapse when trained on recursively generated data",
-   Nature 631 (2024), 755-759, Theorem 3.1 and supplement 3.1.1.
+Index convention, units and sources: the package's docstring.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import digamma, gammaincinv, gammaln, polygamma
+from scipy.special import gammaincinv, polygamma
 
 from collapse_bench.theory._domain import times, unbiased, whole
+from collapse_bench.theory._numerics import digamma_gap, half_gamma_gap, power
 
 __all__ = [
+    "ensemble_variance",
     "expected_mean_square",
     "expected_scale",
+    "expected_squared_variance",
     "expected_variance",
     "expected_w2_squared",
+    "half_life",
     "log_scale_factor",
     "log_variance_drift",
     "log_variance_noise",
     "median_log_variance",
+    "w2_movement_bound",
 ]
-
-# From here on a difference of two logarithms would cancel: the asymptotic series takes over.
-# Its first omitted term is below 1e-14 of the sum there.
-SERIES_FROM = 20.0
-# digamma(x) - log(x) = -1/(2x) + sum of these over x^2, x^4, ...: -B_2j / (2j).
-DIGAMMA_SERIES = (-1 / 12, 1 / 120, -1 / 252, 1 / 240, -1 / 132)
-# log[Gamma(x + 1/2) / (Gamma(x) sqrt(x))] = sum of these over x, x^3, x^5, ...
-GAMMA_SERIES = (-1 / 8, 1 / 192, -1 / 640, 17 / 14336, -31 / 18432)
 
 
 def log_variance_drift(size: ArrayLike, ddof: int = 1) -> NDArray[np.float64]:
@@ -54,10 +36,7 @@ def log_variance_drift(size: ArrayLike, ddof: int = 1) -> NDArray[np.float64]:
     path: the second half of Theorem 3.1 of [1].
     """
     size = whole("size", size, least=2)
-    x = (size - 1) / 2
-    with np.errstate(over="ignore"):
-        series = -1 / (2 * x) + _series(DIGAMMA_SERIES, 1 / x**2) / x**2
-    drift = np.where(x < SERIES_FROM, digamma(x) - np.log(x), series)
+    drift = digamma_gap((size - 1) / 2)
     return np.asarray(drift if unbiased(ddof) else drift + np.log1p(-1 / size))[()]
 
 
@@ -120,10 +99,7 @@ def log_scale_factor(size: ArrayLike, ddof: int = 1) -> NDArray[np.float64]:
     :math:`c_4 \sqrt{1 - 1/M}`.
     """
     size = whole("size", size, least=2)
-    x = (size - 1) / 2
-    small = np.minimum(x, SERIES_FROM)
-    direct = gammaln(small + 0.5) - gammaln(small) - np.log(small) / 2
-    log_c4 = np.where(x < SERIES_FROM, direct, _series(GAMMA_SERIES, 1 / x**2) / x)
+    log_c4 = half_gamma_gap((size - 1) / 2)
     return np.asarray(log_c4 if unbiased(ddof) else log_c4 + np.log1p(-1 / size) / 2)[()]
 
 
@@ -149,8 +125,49 @@ def expected_w2_squared(size: ArrayLike, steps: ArrayLike, ddof: int = 1) -> NDA
     return np.asarray(steps / size + shrunk if unbiased(ddof) else shrunk)[()]
 
 
-def _series(coefficients: tuple[float, ...], z: NDArray[np.float64]) -> NDArray[np.float64]:
-    total = np.zeros_like(z)
-    for coefficient in reversed(coefficients):
-        total = coefficient + z * total
-    return total
+def half_life(size: ArrayLike, ddof: int = 1) -> NDArray[np.float64]:
+    """Return the steps in which E log s^2 falls by log 2: log 2 over the drift, about 0.69 k.
+
+    Exact for the expected logarithm, a straight line in n. The median variance runs parallel to
+    that line, above it by :func:`median_log_variance` less n drift: about 1/(3k), and at most 0.57.
+    """
+    return np.asarray(np.log(2) / -log_variance_drift(size, ddof))[()]
+
+
+def expected_squared_variance(
+    size: ArrayLike, steps: ArrayLike, ddof: int = 1
+) -> NDArray[np.float64]:
+    r"""Return :math:`E s_n^4 / s_0^4`: :math:`(1 + 2/k)^n` if unbiased, else :math:`(1 - 1/M^2)^n`.
+
+    :math:`E C^2 = k(k + 2)`. Unbiased, the variance has mean 1 and this second moment: its
+    relative spread explodes while its median vanishes. Derived for this project.
+    """
+    size, steps = whole("size", size, least=2), whole("steps", steps, least=0)
+    factor = np.log1p(2 / (size - 1)) if unbiased(ddof) else np.log1p(-1 / size / size)
+    return power(steps, factor)[()]
+
+
+def ensemble_variance(size: ArrayLike, steps: ArrayLike, ddof: int = 1) -> NDArray[np.float64]:
+    """Return the variance of one draw from generation n, over all lineages: 1 + n/M, or 1.
+
+    :func:`expected_variance` plus :func:`expected_mean_square`: unbiased it grows (supplement
+    3.1.1 of [1]), though the median lineage's variance vanishes; under maximum likelihood it is 1
+    for ever. So the tails of *pooled* lineages are the wrong place to look for collapse.
+    """
+    size, steps = whole("size", size, least=2), whole("steps", steps, least=0)
+    grown = steps / size if unbiased(ddof) else 0 * (steps / size)
+    return np.asarray(1 + grown)[()]
+
+
+def w2_movement_bound(size: ArrayLike, steps: ArrayLike, ddof: int = 1) -> NDArray[np.float64]:
+    r"""Return a bound on :math:`E|W_{2,m} - W_{2,n}| / s_0` for every later generation m >= n.
+
+    A change of :math:`W_2` is at most that of the mean plus that of s, so at most
+    :math:`\sum_{i>=n} E|mean_{i+1} - mean_i| + E s_m + E s_n`; with c = E s_n / s_{n-1} that is
+    :math:`c^n [\sqrt{2/(\pi M)} / (1 - c) + 2]`. It vanishes: every path settles, at a random
+    distance, although the expected square grows like n/M for ever. Derived for this project.
+    """
+    size, steps = whole("size", size, least=2), whole("steps", steps, least=0)
+    log_c = log_scale_factor(size, ddof)
+    reach = np.sqrt(2 / (np.pi * size)) / -np.expm1(log_c) + 2
+    return np.asarray(power(steps, log_c) * reach)[()]
