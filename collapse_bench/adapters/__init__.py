@@ -1,8 +1,17 @@
-"""Models of other people as ours: found by name, checked, built with their arguments."""
+"""Models of other people as ours: found by name, checked, adapted, built with arguments."""
 
 from collapse_bench.adapters.arguments import parse_arguments
 from collapse_bench.adapters.builtin import BUILT_IN
-from collapse_bench.adapters.protocol import as_model
+from collapse_bench.adapters.names import name_of
+from collapse_bench.adapters.protocol import as_model, unfitted
 from collapse_bench.adapters.spec import LoadedModel, load_model
 
-__all__ = ["BUILT_IN", "LoadedModel", "as_model", "load_model", "parse_arguments"]
+__all__ = [
+    "BUILT_IN",
+    "LoadedModel",
+    "as_model",
+    "load_model",
+    "name_of",
+    "parse_arguments",
+    "unfitted",
+]

@@ -8,14 +8,16 @@ import inspect
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from collapse_bench.adapters.builtin import BUILT_IN
-from collapse_bench.adapters.protocol import as_model
+from collapse_bench.adapters.functions import is_sampler
+from collapse_bench.adapters.protocol import as_model, unfitted
+from collapse_bench.adapters.scipy_stats import is_kernel_class
 from collapse_bench.errors import InvalidSpec
 from collapse_bench.models import Model
 
@@ -34,10 +36,11 @@ class LoadedModel:
     Attributes
     ----------
     model
-        The object that was found or made.
+        The object that was found or made, adapted where it is another library's.
     how
         ``"instance"``: found as it is, to be judged as given. ``"factory"`` (a class or a
-        function) or ``"built-in"``: made here, to be fitted before it is judged.
+        function, or another library's model that isn't fitted yet) or ``"built-in"``: made here,
+        to be fitted before it is judged.
     name
         The spec it was loaded by.
     """
@@ -47,7 +50,12 @@ class LoadedModel:
     name: str
 
 
-def load_model(spec: str, arguments: Mapping[str, Any] | None = None) -> LoadedModel:
+def load_model(
+    spec: str,
+    arguments: Mapping[str, Any] | None = None,
+    *,
+    need: Sequence[str] = ("sample", "fit"),
+) -> LoadedModel:
     """Return the model that ``spec`` names, made with ``arguments`` if it has to be made.
 
     This imports and runs the code of the model's author with the rights of the caller. The
@@ -58,9 +66,14 @@ def load_model(spec: str, arguments: Mapping[str, Any] | None = None) -> LoadedM
     ----------
     spec
         ``gaussian``, ``categorical``, or ``MODULE:ATTR`` where ATTR is a class, a function that
-        returns a model, or a model. An attribute of an attribute is written with dots.
+        returns a model, or a model; of any kind that :func:`as_model` knows, so
+        ``sklearn.mixture:GaussianMixture`` will do. A function whose two parameters are named
+        like a count and a seed, as in ``f(n, seed)``, is a model itself. An attribute of an
+        attribute is written with dots.
     arguments
         Keywords for the class or function.
+    need
+        The methods that what is made here must have. A model that is found needs ``sample``.
 
     Raises
     ------
@@ -81,9 +94,10 @@ def load_model(spec: str, arguments: Mapping[str, Any] | None = None) -> LoadedM
                 f"model must be a class or a function to take arguments; got model={spec!r}, "
                 f"an instance of {type(found).__name__}, with {', '.join(sorted(keywords))}"
             )
-        return LoadedModel(as_model(found, need=("sample",), name=f"model {spec!r}"), how, spec)
+        model = as_model(found, need=("sample",), name=f"model {spec!r}")
+        return LoadedModel(model, "factory" if unfitted(model) else how, spec)
     made = _made(spec, found, keywords)
-    return LoadedModel(as_model(made, name=f"model {spec!r}"), how, spec)
+    return LoadedModel(as_model(made, need=need, name=f"model {spec!r}"), how, spec)
 
 
 def _split(spec: str) -> tuple[str, str]:
@@ -148,12 +162,16 @@ def _attribute(spec: str, module: Any, path: str) -> Any:
 
 
 def _makes_models(found: Any) -> bool:
+    if is_sampler(found):
+        return False
     return (
         inspect.isclass(found) or inspect.isroutine(found) or isinstance(found, functools.partial)
     )
 
 
 def _made(spec: str, factory: Callable[..., Any], keywords: dict[str, Any]) -> Any:
+    if is_kernel_class(factory):  # it is made from rows, and so by its fit
+        return functools.partial(factory, **keywords)
     try:
         signature = inspect.signature(factory)
     except (TypeError, ValueError):  # written in C: only calling it can tell

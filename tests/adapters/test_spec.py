@@ -14,6 +14,8 @@ SENTENCE = re.escape("model must be a built-in (categorical, gaussian) or MODULE
 FLOWS = """
 import functools
 import helper_of_flows
+from scipy import stats
+from sklearn.mixture import GaussianMixture
 
 class Flow:
     def __init__(self, width=1, *, name="flow"):
@@ -42,6 +44,20 @@ def leaves():
 def nothing():
     pass
 
+def draws(n, seed):
+    return [[float(seed)]] * n
+
+def make_law():
+    return stats.norm(3, 1)
+
+def make_mixture(k):
+    return GaussianMixture(k)
+
+law = stats.norm
+frozen = stats.norm(3, 1)
+density = stats.gaussian_kde([[1.0, 2.0, 4.0]])
+mixture = GaussianMixture(2)
+mixture_fitted = GaussianMixture(1).fit([[1.0], [2.0]])
 wide = functools.partial(make, 7)
 flow = Flow(5)
 sampler = Sampler()
@@ -215,7 +231,9 @@ def test_what_is_no_spec_is_told_in_one_sentence(here, spec, ending):
             r"got an object of type builtins\.NoneType",
         ),
         ("flows:number", r"model 'flows:number' must have sample\(size, \*, rng\); got an object"),
-        ("flows:Sampler", r"which has no fit\(samples, \*, rng\)$"),
+        ("flows:Sampler", r"which has no fit\(samples, \*, rng\): give as_model fit=, a function"),
+        ("flows:law", r"must be a frozen distribution; got scipy\.stats\.norm: call it"),
+        ("flows:make_law", r"rv_continuous_frozen, which is only sampled from: give as_model fit="),
         (
             "flows:make",
             r"model must take the arguments it is given; got model='flows:make' of "
@@ -257,3 +275,44 @@ def test_an_interrupt_is_no_failed_import(here):
 
     with pytest.raises(KeyboardInterrupt):
         load_model("interrupted:x")
+
+
+@pytest.mark.parametrize(
+    ("spec", "arguments", "how"),
+    [
+        ("sklearn.mixture:GaussianMixture", {"n_components": 3}, "factory"),
+        ("sklearn.neighbors:KernelDensity", {"bandwidth": 0.2}, "factory"),
+        ("scipy.stats:gaussian_kde", {"bw_method": 0.2}, "factory"),
+        ("scipy.stats:gaussian_kde", {}, "factory"),
+        ("flows:make_mixture", {"k": 3}, "factory"),
+        ("flows:mixture", {}, "factory"),
+        ("flows:mixture_fitted", {}, "instance"),
+        ("flows:density", {}, "instance"),
+        ("flows:frozen", {}, "instance"),
+        ("flows:draws", {}, "instance"),
+    ],
+)
+def test_models_of_other_libraries_are_found_by_name(spec, arguments, how):
+    """One that waits to be fitted is no instance to judge as given."""
+    loaded = load_model(spec, arguments)
+
+    assert loaded.how == how
+    model = loaded.model
+    if how == "factory":
+        model = model.fit(generator(0).normal(size=(50, 2)), rng=generator(1))
+    drawn = model.sample(4, rng=generator(2))
+    assert drawn.shape == (4, 2 if how == "factory" else 1)
+
+
+def test_arguments_reach_the_estimator():
+    model = load_model("sklearn.mixture:GaussianMixture", {"n_components": 3}).model
+    assert model.wrapped.n_components == 3
+    model = load_model("scipy.stats:gaussian_kde", {"bw_method": 0.2}).model
+    assert model.fit([[0.0], [1.0], [3.0]], rng=generator(0)).wrapped.factor == 0.2
+
+
+def test_what_is_made_may_be_one_that_only_samples():
+    for spec in ("flows:Sampler", "flows:make_law"):
+        loaded = load_model(spec, need=("sample",))
+        assert loaded.how == "factory"
+        assert len(loaded.model.sample(2, rng=generator(0))) == 2
