@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from collapse_bench.adapters import as_model
+from collapse_bench.adapters import as_model, name_of
 from collapse_bench.errors import InvalidArgument, ModelError, UndefinedMetric
 from collapse_bench.generation import calling, draw
 from collapse_bench.measures import DEFAULTS, METRICS, Target, target_of
@@ -87,7 +87,7 @@ def recurse(
     UndefinedMetric
         If a metric has no value in some generation.
     """
-    as_model(founder)
+    founder = as_model(founder)
     if getattr(founder, "replicates", None) is not None:
         raise InvalidArgument(f"founder must be a single model; got founder={founder!r}")
     check_count("generations", generations)
@@ -137,8 +137,11 @@ def recurse(
         sizes=np.asarray(sizes),
         seed=seed,
         regime=repr(regime),
-        family=type(founder).__name__,
+        family=name_of(founder),
         last=tuple(last),
+        reference=law if rows is None else rows,
+        founder_size=founder_size,
+        eval_size=evaluated if "samples" in forms.values() else None,
     )
 
 
@@ -155,13 +158,9 @@ class _Process:
     @property
     def exact(self) -> bool:
         """Whether sufficient statistics can stand in for the samples."""
-        if not (hasattr(self.founder, "statistics") and hasattr(self.regime, "summarize")):
+        if not (hasattr(self.regime, "summarizes") and self.regime.summarizes(self.founder)):
             return False
-        if not self.regime.uses_reference:
-            return True
-        return type(self.reference) is type(self.founder) and _space(self.reference) == _space(
-            self.founder
-        )
+        return not self.regime.uses_reference or _same_space(self.founder, self.reference)
 
     @property
     def together(self) -> bool:
@@ -174,11 +173,13 @@ class _Process:
         """Return the replicates that run together: as many as fit in memory, or one by one."""
         width = 1
         if self.together:
-            state: Any = getattr(
-                self.founder, "probabilities", getattr(self.founder, "factor", None)
-            )
-            values = np.prod(state.shape) if self.exact else max(self.sizes) * _width(self)
-            width = max(1, BLOCK_VALUES // int(values))
+            if self.exact:
+                states = getattr(self.founder, "states", None)
+                values = _width(self) ** 2 if states is None else len(states)
+            else:
+                rows = 0 if hasattr(self.reference, "sample") else len(self.reference)
+                values = self.regime.held(self.sizes, rows) * _width(self)
+            width = max(1, BLOCK_VALUES // values)
         return [slice(a, min(a + width, replicates)) for a in range(0, replicates, width)]
 
     def run(self, block: slice) -> Iterator[Any]:
@@ -215,9 +216,13 @@ class _Process:
         return fitted
 
 
-def _space(model: Any) -> Any:
-    """Return what two models must share for their sufficient statistics to add up."""
-    return tuple(model.states) if hasattr(model, "states") else model.dimension
+def _same_space(model: Any, other: Any) -> bool:
+    """Say whether the sufficient statistics of two models add up."""
+    if type(model) is not type(other):
+        return False
+    if hasattr(model, "states"):
+        return np.array_equal(model.states, other.states)
+    return bool(model.dimension == other.dimension)
 
 
 def _width(process: _Process) -> int:
@@ -249,8 +254,11 @@ def _reference(founder: Any, reference: Any) -> tuple[str, Any, Samples | None]:
     kind = getattr(founder, "kind", "numbers")
     if reference is None:
         return kind, founder, None
-    if hasattr(reference, "sample"):
-        return kind, reference, None
+    # A table of pandas is rows, though it has a method called sample.
+    if not isinstance(reference, list | tuple | str) and not (
+        hasattr(reference, "__array__") or hasattr(reference, "values")
+    ):
+        return kind, as_model(reference, need=("sample",), name="reference"), None
     rows, found = as_samples("reference", getattr(reference, "values", reference), _codes(kind))
     return found, None, rows
 

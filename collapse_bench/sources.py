@@ -18,7 +18,7 @@ from collapse_bench.generation import draw
 from collapse_bench.models import Model, Samples
 from collapse_bench.validation import Kind
 
-__all__ = ["Empirical", "Part", "Real", "Sources", "Step"]
+__all__ = ["Empirical", "Part", "Real", "Sources", "Step", "draw_each"]
 
 Real = Model | Samples | None  # the real law, rows of it, or None: generation 0 is the real law
 
@@ -81,15 +81,27 @@ class Part:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Empirical:
-    """Finitely many rows as a law: ``once`` draws without replacement, else with it."""
+    """Finitely many rows as a law: ``once`` draws without replacement, else with it.
+
+    With ``replicates`` each lineage has rows of its own: (R, n, ...).
+    """
 
     rows: Samples
     kind: Kind | None = None
     once: bool = False
+    replicates: int | None = None
 
     def sample(self, size: int, *, rng: np.random.Generator) -> Samples:
-        """Draw ``size`` rows."""
-        drawn: Samples = rng.choice(self.rows, size, replace=not self.once)
+        """Draw ``size`` rows: (size, ...), or (R, size, ...) with a replicate axis."""
+        if self.replicates is None:
+            drawn: Samples = rng.choice(self.rows, size, replace=not self.once)
+            return drawn
+        shape = self.rows.shape[:2]  # (R, n)
+        if self.once:  # the rows with the smallest of n uniforms are a uniform subset
+            index = np.argpartition(rng.random(shape), size - 1, axis=1)[:, :size]
+        else:
+            index = rng.integers(shape[1], size=(shape[0], size))
+        drawn = self.rows[np.arange(shape[0])[:, None], index]
         return drawn
 
 
@@ -106,6 +118,15 @@ class Sources(ABC):
     def begin(self) -> Self:
         """Return the regime with an empty memory."""
         return self
+
+    def summarizes(self, model: Any) -> bool:
+        """Say whether sufficient statistics can stand in for the samples of this family."""
+        return hasattr(model, "statistics")
+
+    def held(self, sizes: Sequence[int], rows: int) -> int:
+        """Return the most samples a lineage holds at once, of ``rows`` reference rows or none."""
+        del rows
+        return max(sizes)
 
     def compose(
         self,
@@ -135,11 +156,26 @@ class Sources(ABC):
         return total
 
 
+def draw_each(source: Any, size: int, replicates: int | None, rng: np.random.Generator) -> Samples:
+    """Draw ``size`` samples of ``source`` for each replicate, into the memory of the CPU.
+
+    Shape (size, ...), or (R, size, ...) with a replicate axis. A source without that axis is
+    one law, drawn from for all of them.
+    """
+    if replicates is None:
+        return draw(source, size, rng=rng)
+    if getattr(source, "replicates", None) == replicates:
+        source = source.numpy() if hasattr(source, "numpy") else source
+        drawn: Samples = source.sample(size, rng=rng)
+        return drawn
+    flat = draw(source, replicates * size, rng=rng)
+    return flat.reshape(replicates, size, *flat.shape[1:])
+
+
 def _gather(parts: list[Part], replicates: int, rng: np.random.Generator) -> Samples:
     """Draw the parts of R replicates at once, each with its own counts: (R, size, ...)."""
-    if len(parts) == 1 and getattr(parts[0].source, "replicates", None) == replicates:
-        only: Samples = parts[0].source.sample(int(np.max(parts[0].count)), rng=rng)
-        return only
+    if len(parts) == 1:
+        return draw_each(parts[0].source, int(np.max(parts[0].count)), replicates, rng)
     counts = np.stack([np.broadcast_to(part.count, replicates) for part in parts])  # (P, R)
     ends = np.cumsum(counts, axis=0)
     position = np.arange(int(ends[-1, 0]))  # every replicate has as many samples in all
@@ -148,11 +184,7 @@ def _gather(parts: list[Part], replicates: int, rng: np.random.Generator) -> Sam
         most = int(count.max())
         if most == 0:
             continue
-        if getattr(part.source, "replicates", None) == replicates:
-            drawn = part.source.sample(most, rng=rng)
-        else:
-            flat = draw(part.source, replicates * most, rng=rng)
-            drawn = flat.reshape(replicates, most, *flat.shape[1:])
+        drawn = draw_each(part.source, most, replicates, rng)
         if out is None:
             out = np.empty((replicates, len(position), *drawn.shape[2:]), drawn.dtype)
         here = (position >= (end - count)[:, None]) & (position < end[:, None])

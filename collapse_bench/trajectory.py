@@ -30,6 +30,12 @@ class Trajectory:
         founder is the real law and t + 1 when the founder was itself fitted to samples.
     sizes : shape (T,)
         Samples drawn from generation t to train generation t + 1.
+    reference
+        The real law, or rows of it; None where it isn't known.
+    founder_size
+        Rows of the reference that generation 0 was fitted to, 0 for the law itself.
+    eval_size
+        Draws of each generation behind a metric in its sample form; None where none was drawn.
     """
 
     values: dict[str, NDArray[np.float64]]
@@ -40,6 +46,9 @@ class Trajectory:
     regime: str
     family: str
     last: tuple[Any, ...]
+    reference: Any = None
+    founder_size: int = 0
+    eval_size: int | None = None
 
     @property
     def replicates(self) -> int:

@@ -16,7 +16,14 @@ from typing import Any
 import numpy as np
 
 from collapse_bench.engine import Trajectory
-from collapse_bench.regimes import Accumulate, FreshReal, Mixture, Replace
+from collapse_bench.regimes import (
+    Accumulate,
+    AccumulateSubsample,
+    FixedReal,
+    FreshReal,
+    Mixture,
+    Replace,
+)
 
 Recurse = Callable[..., Trajectory]
 
@@ -94,6 +101,49 @@ def shares_swapped(recurse: Recurse) -> Recurse:
     return _regime(recurse, other)
 
 
+def whole_pool_for_a_subsample(recurse: Recurse) -> Recurse:
+    """Models are trained on all of the pool where a part of it is meant, and the other way."""
+
+    def other(regime: Any) -> Any:
+        if isinstance(regime, AccumulateSubsample):
+            return Accumulate()
+        return AccumulateSubsample() if isinstance(regime, Accumulate) else regime
+
+    return _regime(recurse, other)
+
+
+def new_real_rows_for_the_same(recurse: Recurse) -> Recurse:
+    """Real rows are drawn anew in every generation where one set is meant, and the other way."""
+
+    def other(regime: Any) -> Any:
+        if isinstance(regime, FixedReal):
+            return FreshReal(regime.share, regime.split)
+        return FixedReal(regime.share, regime.split) if isinstance(regime, FreshReal) else regime
+
+    return _regime(recurse, other)
+
+
+def sizes_that_do_not_grow(recurse: Recurse) -> Recurse:
+    """Every generation is drawn as many samples as the first."""
+
+    def mutated(founder: Any, *, size: Any, **settings: Any) -> Trajectory:
+        return recurse(founder, size=size(0) if callable(size) else size, **settings)
+
+    return mutated
+
+
+def double_precision(recurse: Recurse) -> Recurse:
+    """Parameters are kept in float64 where float32 is meant."""
+
+    def mutated(founder: Any, **settings: Any) -> Trajectory:
+        if hasattr(founder, "dtype"):
+            founder = copy.copy(founder)
+            founder.dtype = "float64"
+        return recurse(founder, **settings)
+
+    return mutated
+
+
 MUTATIONS: Mapping[str, Callable[[Recurse], Recurse]] = {
     function.__name__.replace("_", " "): function
     for function in (
@@ -105,6 +155,10 @@ MUTATIONS: Mapping[str, Callable[[Recurse], Recurse]] = {
         replace_for_the_rest,
         leak_of_real_data,
         shares_swapped,
+        whole_pool_for_a_subsample,
+        new_real_rows_for_the_same,
+        sizes_that_do_not_grow,
+        double_precision,
     )
 }
 

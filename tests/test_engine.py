@@ -1,11 +1,21 @@
 import numpy as np
 import pytest
-from scipy.special import digamma
+from scipy.special import digamma, polygamma
 
+from collapse_bench import engine
 from collapse_bench.engine import recurse
 from collapse_bench.errors import InvalidArgument, InvalidSamples, ModelError
 from collapse_bench.models import Categorical, Gaussian
-from collapse_bench.regimes import Accumulate, FreshReal, Mixture, constant
+from collapse_bench.regimes import (
+    Accumulate,
+    AccumulateSubsample,
+    Curate,
+    FixedReal,
+    FreshReal,
+    Mixture,
+    Replace,
+    constant,
+)
 
 # |z| <= 4.5 raises a false alarm once in 150,000 comparisons of a correct build.
 Z = 4.5
@@ -145,6 +155,15 @@ def test_a_law_of_another_family_is_drawn_from():
     assert first == pytest.approx(0.5 * 0.97 + 0.5 * 0.25, abs=0.01)  # 14 standard errors
 
 
+def test_a_law_on_the_same_states_in_another_order_is_no_law_on_the_same_counts():
+    founder = Categorical([0.5, 0.5], ["a", "b"])
+    real = Categorical([0.9, 0.1], ["b", "a"])
+    end = recurse(founder, real, FreshReal(1.0), generations=1, size=2_000, replicates=20)
+    first = np.mean([model.probabilities[0] for model in end.models])
+
+    assert first == pytest.approx(0.1, abs=0.01)  # seven standard errors
+
+
 def test_rows_of_the_reference_feed_every_regime():
     rows = Gaussian().sample(400, rng=np.random.default_rng(1))
     founder = Gaussian().fit(rows, rng=np.random.default_rng(1))
@@ -173,6 +192,76 @@ def test_collapse_to_a_point_is_a_state():
     assert np.isneginf(dead.values["log_variance"]).all()
 
 
+def test_in_float32_a_lineage_becomes_a_point_and_every_metric_says_so():
+    trajectory = recurse(
+        Gaussian(3.0, dtype="float32"),
+        Gaussian(3.0),
+        generations=400,
+        size=2,
+        replicates=50,
+        metrics=["log_variance", "log_det", "variance", "wasserstein", "tail_mass"],
+    )
+    values = trajectory.values
+
+    assert np.isneginf(values["log_variance"][:, -1]).all()
+    assert np.isneginf(values["log_det"][:, -1]).all()
+    assert not values["variance"][:, -1].any()
+    assert not any(np.isnan(each).any() for each in values.values())
+    assert all(model.dtype == "float32" for model in trajectory.models)
+
+
+def test_a_determinant_is_known_when_no_covariance_matrix_could_tell_it():
+    """After 300 generations the condition number is beyond 1e16; mean and deviation are exact."""
+    size, d, generations, replicates = 8, 4, 300, 50
+    trajectory = recurse(
+        Gaussian(np.zeros(d)),
+        generations=generations,
+        size=size,
+        replicates=replicates,
+        metrics=["log_det"],
+    )
+    half = (size - 1 - np.arange(d)) / 2
+    mean = generations * (digamma(half).sum() - d * np.log((size - 1) / 2))
+    deviation = (generations * polygamma(1, half).sum() / replicates) ** 0.5
+
+    assert abs(trajectory.values["log_det"][:, -1].mean() - mean) <= Z * deviation
+
+
+@pytest.mark.parametrize("regime", [Replace(), Mixture(0.9, 0.0, 0.1), Accumulate()], ids=repr)
+def test_states_that_are_gone_change_nothing_but_the_time(regime, monkeypatch):
+    """To the last bit with numpy, whether the chain forgets them or carries them along."""
+    law = np.arange(1.0, 301) ** -1.5
+    founder = Categorical(law / law.sum(), [f"word {k}" for k in range(300)])
+    names = ["tail_mass", "tail_coverage", "gini_simpson", "support"]
+    settings = {"generations": 12, "size": 40, "replicates": 6, "metrics": names}
+    ours = recurse(founder, regime=regime, **settings)
+    monkeypatch.setattr("collapse_bench.models._counts.PACK_FROM", 10**9)
+    theirs = recurse(founder, regime=regime, **settings)
+
+    for name in names:
+        # A sum over fewer zeros may be grouped otherwise.
+        np.testing.assert_allclose(ours.values[name], theirs.values[name], rtol=1e-13, atol=1e-15)
+    for one, other in zip(ours.models, theirs.models, strict=True):
+        assert np.array_equal(one.probabilities, other.probabilities)
+        assert len(one.states) == len(one.probabilities) == 300
+
+
+def test_blocks_are_cut_by_what_a_lineage_holds(monkeypatch):
+    """A pool counts with all that it will hold, candidates with all that are drawn."""
+    monkeypatch.setattr("collapse_bench.engine.BLOCK_VALUES", 1_000)
+
+    def widths(regime, founder=Gaussian(), size=10, reference=None):  # noqa: B008
+        process = engine._Process(founder, reference or founder, regime, [size] * 10, 0)
+        return {block.stop - block.start for block in process.blocks(2_000)} - {0}
+
+    assert widths(Replace()) == {1_000}
+    assert widths(AccumulateSubsample()) == {10}  # 10 generations of 10
+    assert widths(AccumulateSubsample(), Categorical([0.5, 0.5])) == {500}
+    assert widths(Curate(len, 0.1)) == {10}
+    assert widths(FixedReal(0.5, "iid")) == {66, 20}  # 2,000 are 30 times 66, and 20
+    assert widths(FixedReal(0.5)) == {1_000}
+
+
 def test_the_founder_is_never_changed():
     class Learner(Wrapped):
         def fit(self, samples, *, rng):
@@ -183,6 +272,20 @@ def test_the_founder_is_never_changed():
     recurse(founder, generations=2, size=10)
 
     assert founder.inner.moments()[1][0, 0] == 1.0
+
+
+def test_models_and_laws_of_other_libraries_are_taken_as_they_are():
+    from scipy import stats
+    from sklearn.mixture import GaussianMixture
+
+    founder = GaussianMixture(2, random_state=0).fit(np.r_[-2.0:-1:20j, 1.0:2:20j][:, None])
+    trajectory = recurse(
+        founder, reference=stats.norm(0, 2), generations=2, size=50, metrics=["variance"]
+    )
+
+    assert trajectory.family == "GaussianMixture"
+    assert trajectory.values["variance"].shape == (1, 3)
+    assert founder.weights_.sum() == pytest.approx(1, abs=1e-12)  # untouched; rounding of two terms
 
 
 def test_to_frame_is_tidy():

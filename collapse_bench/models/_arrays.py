@@ -80,7 +80,16 @@ class Draws:
     def multinomial(self, size: Array, probabilities: Array) -> Array:
         """Multinomial counts of ``size`` draws over the last axis of ``probabilities``."""
         if not self._tensor:
-            return self._rng.multinomial(size, probabilities)
+            counts: Array = self._rng.multinomial(size, probabilities)
+            # numpy gives the last state whatever rounding leaves of the others, even one that is
+            # dead: no state may come back to life.
+            stray = counts[..., -1] * (probabilities[..., -1] == 0)
+            if stray.any():
+                counts[..., -1] -= stray
+                most = np.broadcast_to(probabilities, counts.shape).argmax(-1)[..., None]
+                mended = np.take_along_axis(counts, most, -1) + stray[..., None]
+                np.put_along_axis(counts, most, mended, -1)
+            return counts
         import torch
 
         # torch has no sampler of counts: each state takes its binomial share of what is left.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -10,23 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from collapse_bench.errors import InvalidArgument, InvalidSamples
 from collapse_bench.models._arrays import Draws, namespace, to_device, to_numpy
+from collapse_bench.models._counts import CountStatistics, pack, unpack
 from collapse_bench.regions import Region, States
 from collapse_bench.validation import as_codes, check_count
 
 __all__ = ["Categorical", "CountStatistics"]
 
 Array = Any  # a numpy array or a torch tensor
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CountStatistics:
-    """Sufficient statistics of a sample of codes: how often each state was seen."""
-
-    counts: Array  # (K,) or (R, K)
-
-    def merge(self, other: CountStatistics) -> CountStatistics:
-        """Return the statistics of both samples together."""
-        return CountStatistics(self.counts + other.counts)
 
 
 class Categorical:
@@ -46,12 +35,21 @@ class Categorical:
     ------
     InvalidArgument
         If ``probabilities`` are no law, or ``states`` repeat or are not as many.
+
+    Notes
+    -----
+    Of a fitted law only the columns of states that are alive in some replicate are held, once
+    they are few, so that a long chain costs what is left of its support and not what it began
+    with. ``probabilities``, ``states`` and every answer are of all K states.
     """
 
     kind: ClassVar[str] = "codes"
+    nested_support: ClassVar[bool] = True
+    lossless: ClassVar[bool] = True  # statistics hold the whole sample, but for its order
 
-    probabilities: Array  # (K,) or (R, K)
     states: NDArray[Any]  # (K,)
+    _law: Array  # (L,) or (R, L)
+    _live: NDArray[np.intp] | None  # (L,) where its columns are among the K states; None: L = K
 
     def __init__(self, probabilities: ArrayLike, states: ArrayLike | None = None) -> None:
         law = np.asarray(probabilities, dtype=np.float64)
@@ -67,18 +65,31 @@ class Categorical:
                 f"states must be {len(law)} distinct codes; got {len(names)} codes, "
                 f"{len(np.unique(names))} distinct"
             )
-        self.probabilities, self.states = law / law.sum(), names
+        self.states = names
+        self._law, self._live = law / law.sum(), None
         self._index()
 
     def _index(self) -> None:
         self._order = np.argsort(self.states, kind="stable")
         self._plain = bool((self.states == np.arange(len(self.states))).all())
 
-    def _with(self, probabilities: Array) -> Self:
+    def _with(self, law: Array, live: NDArray[np.intp] | None) -> Self:
         new = object.__new__(type(self))
-        new.probabilities, new.states = probabilities, self.states
+        new._law, new._live, new.states = law, live, self.states
         new._order, new._plain = self._order, self._plain
         return new
+
+    @property
+    def probabilities(self) -> Array:
+        """Probability of each state, (K,) or (R, K)."""
+        return unpack(self._law, self._live, len(self.states))
+
+    def live(self) -> tuple[Array, NDArray[Any]]:
+        """Return a law on fewer states, (L,) or (R, L), and those states, (L,).
+
+        The states left out have probability 0 in every replicate; some of these may, too.
+        """
+        return self._law, self.states if self._live is None else self.states[self._live]
 
     def __repr__(self) -> str:
         where = f", replicates={self.replicates}" if self.replicates else ""
@@ -87,39 +98,40 @@ class Categorical:
     @property
     def replicates(self) -> int | None:
         """Length of the replicate axis; None for a single model."""
-        return int(self.probabilities.shape[0]) if self.probabilities.ndim == 2 else None
+        return int(self._law.shape[0]) if self._law.ndim == 2 else None
 
     def replicate(self, replicates: int) -> Self:
         """Return ``replicates`` copies of this single model, as one model with a replicate axis."""
         check_count("replicates", replicates)
         if self.replicates is not None:
             raise InvalidArgument(f"replicate must be called on a single model; got {self!r}")
-        xp = namespace(self.probabilities)
-        return self._with(xp.broadcast_to(self.probabilities, (replicates, len(self.states))))
+        xp = namespace(self._law)
+        return self._with(xp.broadcast_to(self._law, (replicates, len(self._law))), self._live)
 
     def split(self) -> list[Self]:
         """Return the replicates as single models."""
-        return [self._with(row) for row in self.probabilities] if self.replicates else [self]
+        return [self._with(row, self._live) for row in self._law] if self.replicates else [self]
 
     def to(self, device: Any) -> Self:
         """Return the same model with its probabilities in a torch tensor on ``device``."""
-        return self._with(to_device(self.probabilities, device))
+        return self._with(to_device(self._law, device), self._live)
 
     def numpy(self) -> Self:
         """Return the same model with its probabilities in a numpy array."""
-        return self._with(to_numpy(self.probabilities))
+        return self._with(to_numpy(self._law), self._live)
 
     def sample(self, size: int, *, rng: np.random.Generator) -> Array:
         """Draw ``size`` codes: (size,), or (R, size) with a replicate axis."""
         check_count("size", size)
-        laws = np.atleast_2d(to_numpy(self.probabilities))
+        law, states = self.live()
+        laws = np.atleast_2d(to_numpy(law))
         steps = np.cumsum(laws, axis=-1)
         steps /= steps[:, -1:]
         uniform = rng.random((len(laws), size))
         index = np.stack(
             [np.searchsorted(step, u, side="right") for step, u in zip(steps, uniform, strict=True)]
         )
-        codes = self.states[index]
+        codes = states[index]
         return codes if self.replicates else codes[0]
 
     def fit(self, samples: Array, *, rng: np.random.Generator) -> Self:
@@ -152,19 +164,18 @@ class Categorical:
         flat = index + states * np.arange(rows)[:, None]
         counts = np.bincount(flat.ravel(), minlength=rows * states).reshape(rows, states)
         counts = counts if self.replicates else counts[0]
-        if namespace(self.probabilities) is np:
+        if namespace(self._law) is np:
             return CountStatistics(counts)
-        return CountStatistics(to_device(counts, self.probabilities.device).double())
+        return CountStatistics(to_device(counts, self._law.device).double())
 
     def statistics(self, size: Array, *, rng: np.random.Generator) -> CountStatistics:
         """Draw the counts of ``size`` samples, () or (R,), without the samples."""
-        draws = Draws(rng, self.probabilities)
-        return CountStatistics(draws.multinomial(size, self.probabilities))
+        return CountStatistics(Draws(rng, self._law).multinomial(size, self._law), self._live)
 
     def fit_statistics(self, statistics: CountStatistics) -> Self:
         """Return the law fitted to a sample with these counts."""
-        counts = statistics.counts
-        return self._with(counts / counts.sum(-1)[..., None])
+        counts, live = pack(statistics.counts, statistics.live)
+        return self._with(counts / counts.sum(-1)[..., None], live)
 
     def refit(self, size: int, *, rng: np.random.Generator) -> Self:
         """Return a model with exactly the law of ``fit(sample(size))``, drawing no samples."""
@@ -181,7 +192,8 @@ class Categorical:
         """
         if not isinstance(region, States):
             raise NotImplementedError(f"Categorical.mass has no closed form for {region!r}")
-        return to_numpy(self.probabilities)[..., region.contains(self.states)].sum(-1)
+        law, states = self.live()
+        return to_numpy(law)[..., region.contains(states)].sum(-1)
 
     def log_prob(self, samples: Array) -> NDArray[np.float64]:
         """Return the log-probability of each sample, in nats, shape (n,); -inf if it is 0."""

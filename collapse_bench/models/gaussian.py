@@ -2,56 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import digamma, ndtr
 
 from collapse_bench.errors import InvalidArgument, UndefinedMetric
-from collapse_bench.models._arrays import Draws, namespace, to_device, to_numpy
+from collapse_bench.models._arrays import Draws, is_tensor, namespace, to_device, to_numpy
+from collapse_bench.models._scatter import (
+    GaussianStatistics,
+    contrasts,
+    like,
+    log,
+    rounded,
+    scaled,
+    triangle,
+)
 from collapse_bench.regions import Region, Tails
-from collapse_bench.validation import as_numbers, check_count
+from collapse_bench.validation import as_numbers, check_count, one_of
 
 __all__ = ["Gaussian", "GaussianStatistics"]
 
 Array = Any  # a numpy array or a torch tensor
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class GaussianStatistics:
-    """Sufficient statistics of a sample: its count, its mean and its scatter about the mean.
-
-    The scatter is exp(2 log_scale) factor factor^T: a product that stays finite when the variance
-    leaves the range of floats, and that no factorization can fail on.
-    """
-
-    count: Array  # () or (R,)
-    mean: Array  # (..., d)
-    factor: Array  # (..., d, d), or (1, 1) in one dimension
-    log_scale: Array  # (...,)
-
-    def merge(self, other: GaussianStatistics) -> GaussianStatistics:
-        """Return the statistics of both samples together (Chan, Golub and LeVeque 1979)."""
-        xp = namespace(self.mean)
-        count = self.count + other.count
-        share = other.count / xp.where(count > 0, count, 1.0)
-        shift = other.mean - self.mean  # (..., d)
-        mean = self.mean + _last(share) * shift
-        gap = _last((self.count * share) ** 0.5) * shift  # sqrt(n m / (n + m)) times the shift
-        log_gap = _log(xp.amax(xp.abs(gap), -1))
-        if mean.shape[-1] == 1:
-            both = xp.logaddexp(2 * self.log_scale, 2 * other.log_scale)
-            return GaussianStatistics(count, mean, self.factor, xp.logaddexp(both, 2 * log_gap) / 2)
-        top = xp.maximum(xp.maximum(self.log_scale, other.log_scale), log_gap)
-        direction = gap / _last(xp.where(xp.isneginf(log_gap), 1.0, xp.exp(log_gap)))
-        rows = [direction[..., None, :] * _last(_last(_relative(log_gap, top)))]
-        for part in (self, other):
-            row = xp.swapaxes(part.factor, -1, -2) * _last(_last(_relative(part.log_scale, top)))
-            rows.append(xp.broadcast_to(row, (*mean.shape[:-1], *row.shape[-2:])))
-        stacked = xp.concatenate(rows, axis=-2)  # (..., 2d + 1, d)
-        return GaussianStatistics(count, mean, *_scaled(_triangle(stacked), top))
 
 
 class Gaussian:
@@ -67,29 +40,41 @@ class Gaussian:
     ddof
         What :meth:`fit` divides the scatter by is ``size - ddof``: 1 is the unbiased estimator
         of the paper's Theorem 3.1, 0 is maximum likelihood. The two have opposite fates in W2.
+    dtype
+        What a fitted mean and scale are rounded to. In ``"float32"`` the parameters are a finite
+        set of numbers: a scale below 7e-46 becomes exactly 0, and stays there. Draws and sums are
+        float64 in either.
 
     Raises
     ------
     InvalidArgument
-        If the shapes disagree, a value isn't finite, the covariance isn't symmetric and
-        positive semi-definite, or ``ddof`` is neither 0 nor 1.
+        If the shapes disagree, a value isn't finite (in ``dtype``), the covariance isn't symmetric
+        and positive semi-definite, ``ddof`` is neither 0 nor 1, or ``dtype`` is another.
 
     Notes
     -----
-    The covariance is held as exp(2 log_scale) F F^T, so that a lineage may shrink far below the
-    smallest float and be told from one that is exactly a point. A leading replicate axis, made
-    by :meth:`replicate`, carries R independent models that are drawn and fitted together.
+    The covariance is held as exp(2 log_scale) F F^T with F lower-triangular, so that a lineage may
+    shrink far below the smallest float and be told from one that is exactly a point. A leading
+    replicate axis, made by :meth:`replicate`, carries R independent models that are drawn and
+    fitted together.
     """
 
     kind: ClassVar[str] = "numbers"
+    affine_equivariant: ClassVar[bool] = True
 
     mean: Array  # (d,) or (R, d)
     factor: Array  # (d, d) or (R, d, d); (1, 1) of ones on the line
     log_scale: Array  # () or (R,)
     ddof: int
+    dtype: str
 
     def __init__(
-        self, mean: ArrayLike = 0.0, covariance: ArrayLike = 1.0, *, ddof: int = 1
+        self,
+        mean: ArrayLike = 0.0,
+        covariance: ArrayLike = 1.0,
+        *,
+        ddof: int = 1,
+        dtype: Literal["float64", "float32"] = "float64",
     ) -> None:
         center = np.atleast_1d(np.asarray(mean, dtype=np.float64))
         spread = np.asarray(covariance, dtype=np.float64)
@@ -108,17 +93,17 @@ class Gaussian:
             raise InvalidArgument(
                 f"covariance must be positive semi-definite; got covariance={covariance!r}"
             )
-        factor = vectors * np.sqrt(np.maximum(values, 0.0))  # (d, d)
-        self._set(center, *_scaled(factor, np.float64(0.0)), ddof)
-
-    def _set(self, mean: Array, factor: Array, log_scale: Array, ddof: int) -> None:
         if isinstance(ddof, bool) or ddof not in (0, 1):
             raise InvalidArgument(f"ddof must be 0 or 1; got ddof={ddof!r}")
-        self.mean, self.factor, self.log_scale, self.ddof = mean, factor, log_scale, ddof
+        self.ddof, self.dtype = ddof, one_of("dtype", dtype, ("float64", "float32"))
+        factor = triangle((vectors * np.sqrt(np.maximum(values, 0.0))).T)  # (d, d)
+        state = rounded(center, *scaled(factor, np.float64(0.0)), self.dtype)
+        self.mean, self.factor, self.log_scale = state
 
     def _with(self, mean: Array, factor: Array, log_scale: Array) -> Self:
         new = object.__new__(type(self))
-        new._set(mean, factor, log_scale, self.ddof)
+        new.mean, new.factor, new.log_scale = mean, factor, log_scale
+        new.ddof, new.dtype = self.ddof, self.dtype
         return new
 
     def __repr__(self) -> str:
@@ -186,7 +171,7 @@ class Gaussian:
         InvalidSamples
             If ``samples`` are not finite numbers of this model's dimension.
         InvalidArgument
-            If there are no more samples than ``ddof``.
+            If there are no more samples than ``ddof``, or ``dtype`` can't hold what is fitted.
         """
         del rng  # the estimator has a closed form
         return self.fit_statistics(self.summarize(samples))
@@ -194,7 +179,9 @@ class Gaussian:
     def summarize(self, samples: Array) -> GaussianStatistics:
         """Return the sufficient statistics of ``samples``, one set for each replicate if any."""
         if self.replicates is None:
-            samples = _like(as_numbers("samples", samples, columns=self.dimension), self.mean)
+            samples = as_numbers("samples", samples, columns=self.dimension)
+        if not is_tensor(samples):
+            samples = like(samples, self.mean)
         xp = namespace(samples)
         size = samples.shape[-2]
         mean = samples.mean(-2)
@@ -202,11 +189,13 @@ class Gaussian:
         zero = xp.zeros_like(mean[..., 0])
         count = zero + size
         if self.dimension > 1:
-            return GaussianStatistics(count, mean, *_scaled(_triangle(centered), zero))
+            rows = centered if size > self.dimension else contrasts(centered)
+            factor = triangle(rows) if size > 1 else zero[..., None, None] * self.factor
+            return GaussianStatistics(count, mean, *scaled(factor, zero))
         top = xp.amax(xp.abs(centered), (-2, -1))
         safe = xp.where(top > 0, top, 1.0)  # squares of the smallest floats would vanish
         squares = ((centered / safe[..., None, None]) ** 2).sum((-2, -1))
-        return GaussianStatistics(count, mean, self.factor, _log(squares) / 2 + _log(safe))
+        return GaussianStatistics(count, mean, self.factor, log(squares) / 2 + log(safe))
 
     def statistics(self, size: Array, *, rng: np.random.Generator) -> GaussianStatistics:
         """Draw the sufficient statistics of ``size`` samples, without the samples.
@@ -222,20 +211,20 @@ class Gaussian:
         xp = namespace(self.mean)
         draws = Draws(rng, self.mean)
         lead, d = tuple(self.mean.shape[:-1]), self.dimension
-        count = _like(np.asarray(size, np.float64), self.mean)  # () or (R,)
+        count = like(np.asarray(size, np.float64), self.mean)  # () or (R,)
         z = draws.normal((*lead, d))
         scale = xp.exp(self.log_scale) / count.clip(1) ** 0.5
         if d == 1:
             mean = self.mean + scale[..., None] * z
             chi = draws.chi_square((count - 1).clip(0), lead)
-            return GaussianStatistics(count, mean, self.factor, self.log_scale + _log(chi) / 2)
+            return GaussianStatistics(count, mean, self.factor, self.log_scale + log(chi) / 2)
         mean = self.mean + scale[..., None] * (self.factor @ z[..., None])[..., 0]
-        degrees = count[..., None] - 1 - _like(np.arange(d, dtype=np.float64), self.mean)
+        degrees = count[..., None] - 1 - like(np.arange(d, dtype=np.float64), self.mean)
         chi = draws.chi_square(degrees.clip(0), (*lead, d)) ** 0.5
         bartlett = xp.tril(draws.normal((*lead, d, d)), -1)
         bartlett = bartlett * (degrees > 0)[..., None, :]  # fewer degrees than d: rank is lost
-        diagonal = _like(np.eye(d), self.mean) * chi[..., None, :]
-        factor, log_scale = _scaled(self.factor @ (bartlett + diagonal), self.log_scale)
+        diagonal = like(np.eye(d), self.mean) * chi[..., None, :]
+        factor, log_scale = scaled(self.factor @ (bartlett + diagonal), self.log_scale)
         return GaussianStatistics(count, mean, factor, log_scale)
 
     def fit_statistics(self, statistics: GaussianStatistics) -> Self:
@@ -248,7 +237,8 @@ class Gaussian:
                 f"got size={int(statistics.count.min())}"
             )
         log_scale = statistics.log_scale - xp.log(freedom) / 2
-        return self._with(statistics.mean, statistics.factor, log_scale)
+        state = rounded(statistics.mean, statistics.factor, log_scale, self.dtype)
+        return self._with(*state)
 
     def refit(self, size: int, *, rng: np.random.Generator) -> Self:
         """Return a model with exactly the law of ``fit(sample(size))``, drawing no samples."""
@@ -265,7 +255,19 @@ class Gaussian:
 
     def log_variance(self) -> Array:
         """Return the log of the trace of the covariance, shape () or (R,); -inf for a point."""
-        return _log((self.factor**2).sum((-2, -1))) + 2 * self.log_scale
+        return log((self.factor**2).sum((-2, -1))) + 2 * self.log_scale
+
+    def log_det(self) -> Array:
+        """Return the log determinant of the covariance, shape () or (R,); -inf if it is singular.
+
+        Read off the diagonal of the triangular factor, so it is exact to rounding where the
+        smallest eigenvalue is 1e-15 of the largest and less: down to 1e-600 of it.
+        """
+        if self.dimension == 1:
+            return 2 * self.log_scale
+        xp = namespace(self.factor)
+        diagonal = xp.einsum("...ii->...i", xp.abs(self.factor))  # (..., d)
+        return 2 * log(diagonal).sum(-1) + 2 * self.dimension * self.log_scale
 
     def mass(self, region: Region) -> Array:
         """Return the probability of a :class:`~collapse_bench.regions.Tails` region, () or (R,).
@@ -312,52 +314,6 @@ class Gaussian:
             raise NotImplementedError("Gaussian.neutral_drift is known in one dimension")
         check_count("size", size, least=2)
         return float(digamma((size - 1) / 2) - np.log((size - self.ddof) / 2))
-
-
-def _last(array: Array) -> Array:
-    """Append an axis of length one."""
-    return array[..., None]
-
-
-def _like(array: Array, like: Array) -> Array:
-    """Return the numpy ``array`` in the namespace, and on the device, of ``like``."""
-    return array if namespace(like) is np else to_device(array, like.device)
-
-
-def _log(array: Array) -> Array:
-    """Return the logarithm, -inf at 0 without a warning."""
-    xp = namespace(array)
-    if xp is not np:
-        return xp.log(array)
-    with np.errstate(divide="ignore"):
-        return np.log(array)
-
-
-def _relative(log_size: Array, log_top: Array) -> Array:
-    """Return exp(log_size - log_top), and 0 where both are -inf."""
-    xp = namespace(log_top)
-    return xp.exp(log_size - xp.where(xp.isneginf(log_top), 0.0, log_top))
-
-
-def _triangle(rows: Array) -> Array:
-    """Return lower-triangular L (..., d, d) with L L^T = rows^T rows, by QR: no pivot can fail."""
-    xp = namespace(rows)
-    d = rows.shape[-1]
-    if rows.shape[-2] < d:
-        pad = xp.zeros_like(rows[..., :1, :])
-        rows = xp.concatenate([rows, *[pad] * (d - rows.shape[-2])], axis=-2)
-    upper = np.linalg.qr(rows, mode="r") if xp is np else xp.linalg.qr(rows, mode="r").R
-    return xp.swapaxes(upper, -1, -2)
-
-
-def _scaled(factor: Array, log_scale: Array) -> tuple[Array, Array]:
-    """Move the size of ``factor`` into ``log_scale``; on the line all of it."""
-    xp = namespace(factor)
-    top = xp.amax(xp.abs(factor), (-2, -1))
-    shape_only = factor / xp.where(top > 0, top, 1.0)[..., None, None]
-    if factor.shape[-1] == 1:
-        shape_only = xp.ones_like(factor[(0,) * (factor.ndim - 2)])
-    return shape_only, log_scale + _log(top)
 
 
 def _standardize(distance: Array, scale: Array) -> Array:

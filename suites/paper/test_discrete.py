@@ -3,7 +3,7 @@
 The model is the empirical law of its training set, so nothing but finite sampling is at work.
 Source: I. Shumailov et al., Nature 631 (2024), 755-759, "Discrete distributions with exact
 approximation". A sound process fails one comparison at 4.5 standard errors with chance 7e-6,
-hence some test here for at most one seed in 800.
+hence some test here for at most one seed in 600.
 """
 
 import numpy as np
@@ -157,6 +157,64 @@ def test_every_lineage_ends_in_one_state(
     assert (support[:, -1] == 1).all()
     ends = categorical.fixation_probability(TAIL_MASS)
     assert_mean(mass[:, -1] > 0, ends, "share of lineages that end in the tail")
+
+
+@pytest.mark.parametrize("share", [0.5, 0.1])
+def test_the_time_to_the_last_state_is_that_of_the_chain(
+    share, collapse_recurse, collapse_record, collapse_profile, collapse_seed
+):
+    """Two states: the mean number of generations until one is left solves the chain's equations.
+
+    About -2M [p log p + (1-p) log(1-p)], the diffusion's value. Source: the article's absorbing
+    chain; M. Kimura and T. Ohta, Genetics 61 (1969), 763-771.
+    """
+    size, generations = 10, 200  # two states left by then: below 5 (1 - 1/10)^200 = 4e-9
+    trajectory = collapse_recurse(
+        Categorical([1 - share, share]),
+        generations=generations,
+        size=size,
+        replicates=REPLICATES[collapse_profile],
+        seed=collapse_seed,
+        metrics=("support",),
+    )
+    support, steps = trajectory.values["support"], trajectory.steps
+    left = categorical.expected_vocabulary([1 - share, share], size, steps)
+    collapse_record(
+        trajectory, scenario=f"time to absorption, q={share:g}", theory={"support": left}
+    )
+    seen = left > 1 + 100 / len(support)  # beyond, a handful of lineages carry the mean
+    assert_mean(support[:, seen], left[seen], "number of states")
+    assert (support[:, -1] == 1).all()
+    times = (support > 1).sum(axis=1)  # generation 0 counts: one generation to lose it at once
+    assert_mean(times, categorical.mean_absorption_time(share, size), "generations to absorption")
+
+
+def test_a_lineage_ends_in_a_state_with_that_states_probability(
+    collapse_recurse, collapse_record, collapse_profile, collapse_seed
+):
+    """P(end in s) = p_0(s), for every state s: the ends of all lineages rebuild the truth.
+
+    Source: the article, "the probability of ending up at a certain state equal to the probability
+    of sampling said state from the original distribution".
+    """
+    size, generations = 5, 120  # (1 - 1/5)^120 is 2e-12
+    trajectory = collapse_recurse(
+        Categorical(LAW),
+        generations=generations,
+        size=size,
+        replicates=REPLICATES[collapse_profile],
+        seed=collapse_seed,
+        metrics=("gini_simpson", "tail_mass"),
+    )
+    gini = GINI * categorical.diversity_ratio(size, trajectory.steps)
+    tail = np.ones(generations + 1)  # a martingale
+    collapse_record(
+        trajectory, scenario="fixation, M=5", theory={"gini_simpson": gini, "tail_mass": tail}
+    )
+    ends = np.array([model.probabilities for model in trajectory.models])  # (R, K)
+    assert np.isin(ends, [0.0, 1.0]).all()
+    fixed = categorical.fixation_probability(LAW)
+    assert_mean(ends, fixed, "end", deviation=np.sqrt(fixed * (1 - fixed)))
 
 
 @pytest.mark.gpu

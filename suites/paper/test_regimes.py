@@ -3,16 +3,27 @@
 The loss is of the Gini-Simpson diversity of a discrete law, or of the variance of a Gaussian
 fitted by maximum likelihood: both obey the same recursions. Sources: I. Shumailov et al., Nature
 631 (2024), 755-759 (weights alpha, beta, gamma; supplement: pools, growing sizes); M. Gerstgrasser
-et al., arXiv 2404.01413 (accumulate); the closed forms are derived in ``collapse_bench.theory``.
-A sound process fails one comparison at 4.5 standard errors with chance 7e-6, hence some test here
-for at most one seed in 150.
+et al., arXiv 2404.01413 (accumulate); J. Kazdan et al., arXiv 2410.16713 (subsamples of a pool);
+S. Alemohammad et al., arXiv 2307.01850 (one set of real rows for ever); the closed forms are
+derived in ``collapse_bench.theory``. A sound process fails one comparison at 4.5 standard errors
+with chance 7e-6, hence some test here for at most one seed in 120.
 """
 
 import numpy as np
 import pytest
 
 from collapse_bench.models import Categorical, Gaussian
-from collapse_bench.regimes import Accumulate, FreshReal, Mixture, Replace
+from collapse_bench.regimes import (
+    Accumulate,
+    AccumulateSubsample,
+    FixedReal,
+    FreshReal,
+    Mixture,
+    Replace,
+    constant,
+    linear,
+    superlinear,
+)
 from collapse_bench.statistics.agreement import assert_mean
 from collapse_bench.theory import categorical, regimes
 
@@ -32,7 +43,9 @@ REGIMES = {
         FreshReal(0.2, "exact"),
         lambda m, n: regimes.fresh_real_ratio(m, n, 0.2, "exact"),
     ),
+    "fixed": (FixedReal(0.2), lambda m, n: regimes.fixed_real_ratio(m, n, 0.2)),
     "accumulate": (Accumulate(), regimes.accumulate_ratio),
+    "subsample": (AccumulateSubsample(), regimes.subsample_ratio),
 }
 
 
@@ -46,7 +59,8 @@ def test_spread_follows_the_closed_form(
     replace: (1 - 1/M)^n. mixture: (1 - V_{n-1}/D_0)(1 - 1/M), V the distance of the *law* that
     the model was fitted to, V' = (alpha + beta)^2 V + alpha^2 (D_0 - V)/M; with gamma = 0, a lag,
     it is replacement at size M/alpha^2. fresh: with a share g of new real rows, drawn iid or
-    counted out. accumulate: the product of 1 - 1/(M t^2). Source: the module's.
+    counted out. fixed: the same real rows every time. accumulate: the product of 1 - 1/(M t^2).
+    subsample: M rows of that pool. Source: the module's.
     """
     size = 5
     founder, metric, start = FAMILIES[family]
@@ -97,6 +111,65 @@ def test_accumulating_data_bounds_the_loss(
     assert limit > 1_000 * start * categorical.diversity_ratio(size, generations)
 
 
+def test_training_on_a_subsample_of_the_pool_bounds_the_loss_too(
+    collapse_recurse, collapse_record, collapse_profile, collapse_seed
+):
+    """M rows of the growing pool keep 1 - (pi^2/2 - 2)/M of the spread, to first order.
+
+    Somewhat less than the whole pool, at a cost that doesn't grow. Source: J. Kazdan et al., arXiv
+    2410.16713 ("slow and gradual"); supplement figure 4 of the article; the limit is derived.
+    """
+    size, generations = 10, 100
+    trajectory = collapse_recurse(
+        Categorical(LAW),
+        regime=AccumulateSubsample(),
+        generations=generations,
+        size=size,
+        replicates=REPLICATES[collapse_profile] // 4,
+        seed=collapse_seed,
+        metrics=("gini_simpson",),
+    )
+    expected = GINI * regimes.subsample_ratio(size, trajectory.steps)
+    limit = GINI * regimes.subsample_limit(size)
+    collapse_record(
+        trajectory, scenario="subsample to its limit", theory={"gini_simpson": expected}
+    )
+    assert_mean(trajectory.values["gini_simpson"], expected, "Gini-Simpson diversity")
+    assert abs(expected[-1] / limit - 1) < 1 / generations
+    assert abs(limit / GINI - (1 - (np.pi**2 / 2 - 2) / size)) < 4 / size**2
+    assert limit < GINI * regimes.accumulate_limit(size)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_same_real_rows_for_ever_keep_less_than_new_ones(
+    family, collapse_recurse, collapse_record, collapse_profile, collapse_seed
+):
+    """A fifth of the training set is one set of four real rows: the spread falls to a plateau.
+
+    It lies above 0, unlike replacement, and below that of fresh rows: the set's own error never
+    averages out. Source: S. Alemohammad et al., arXiv 2307.01850 ("fixed real data only delays"
+    a loss of quality); the closed form is derived.
+    """
+    size, share, generations = 20, 0.2, 40  # 0.8^40 is 1e-4
+    founder, metric, start = FAMILIES[family]
+    trajectory = collapse_recurse(
+        founder,
+        regime=FixedReal(share),
+        generations=generations,
+        size=size,
+        replicates=REPLICATES[collapse_profile] // 2,
+        seed=collapse_seed,
+        metrics=(metric,),
+    )
+    steps = trajectory.steps
+    expected = start * regimes.fixed_real_ratio(size, steps, share)
+    collapse_record(trajectory, scenario=f"fixed rows, {family}", theory={metric: expected})
+    assert_mean(trajectory.values[metric], expected, metric)
+    plateau = start * regimes.fixed_real_ratio(size, 10 * generations, share)
+    assert abs(expected[-1] - plateau) < 1e-3 * start
+    assert start / 2 < plateau < 0.9 * start * regimes.fresh_real_limit(size, share, "exact")
+
+
 @pytest.mark.parametrize(("size", "share"), [(10, 0.2), (20, 0.1), (100, 0.02)])
 def test_the_number_of_fresh_real_rows_decides(
     size, share, collapse_recurse, collapse_record, collapse_profile, collapse_seed
@@ -126,11 +199,7 @@ def test_the_number_of_fresh_real_rows_decides(
     assert abs(limit - 4 / 5) < 0.06
 
 
-GROWTH = {
-    "constant": lambda t: 4,
-    "linear": lambda t: 4 * (t + 1),
-    "superlinear": lambda t: int(np.ceil(4 * (t + 1) ** 1.5)),
-}
+GROWTH = {"constant": constant(4), "linear": linear(4), "superlinear": superlinear(4)}
 
 
 @pytest.mark.parametrize("growth", GROWTH)
