@@ -9,6 +9,11 @@ puts the threshold. At ``tolerate`` a check must fail, and at ``detect`` pass, i
 samples: the rate must be within the upper 99.9 % binomial limit of that. At planned sizes a healthy
 model must pass, and one that lost twice ``detect`` fail, in 95 % or more. There is one seed, and no
 second try. Permutation tests take 999 relabellings here, where the checks take 9 999.
+
+``--group growth`` measures the same of growth, where that is judged too: a growth is a loss below
+0, by an expansion, an "addition" to the tails of draws taken from the body, or a "thickening" of
+tails twice as wide. Its cells take alpha = 2 %, which leaves 1 % to each direction, and count
+what the growth side says alone; at planned sizes, the verdicts.
 """
 
 import argparse
@@ -31,6 +36,7 @@ from numpy.typing import NDArray
 from scipy import integrate, optimize, stats
 
 from collapse_bench.gates.checks import Check
+from collapse_bench.gates.evidence import Evidence
 from collapse_bench.gates.judge import decide
 from collapse_bench.gates.levels import Levels
 from collapse_bench.gates.rows import Rows
@@ -40,6 +46,7 @@ SEED = 20261122
 DATE = "2026-11-22"
 LAWS = {"normal": stats.norm(), "t3": stats.t(3), "lognormal": stats.lognorm(1)}
 CHECKS = ("tail_mass", "variance", "wasserstein")
+GROWTH = {"tail_mass": (0.05, 0.25), "variance": (0.05, 0.20)}  # tolerate and detect
 MASS = 0.05  # deleted from: half of it at each end
 SIZE, SIMULATIONS, PERMUTATIONS = 1_000, 2_000, 999
 PLANNED_SIMULATIONS, PLANNED_RATE = 200, 0.95
@@ -56,13 +63,14 @@ class Cell:
     """One rate: how often ``check`` comes to ``outcome`` when ``law`` loses ``loss``."""
 
     law: str
-    check: str  # or "gate", all three
-    change: str  # contraction, deletion, thinning or none
-    loss: float
+    check: str  # or "gate", all of the group
+    change: str  # contraction, deletion, thinning, their opposites or none
+    loss: float  # below 0 for growth
     outcome: str
     size: int
     simulations: int
     checks: int = 1  # that share alpha
+    growth: bool = False  # is judged too
     seed: int = SEED
     count: int = 0
     done: int = 0
@@ -90,7 +98,10 @@ def edges(law: str, mass: float = MASS) -> tuple[float, float]:
 
 
 def thinned_quantile(law: str, share: float) -> Quantile:
-    """Return the quantile function after ``share`` of the tails has moved to the body."""
+    """Return the quantile function after ``share`` of the tails has moved to the body.
+
+    Below 0: after as much has moved from the body to the tails.
+    """
     kept = (1 - share) * MASS / 2  # at each end
     stretch = (1 - MASS) / (1 - 2 * kept)
 
@@ -142,9 +153,9 @@ def moved_by_deletion(law: str) -> float:
 
 @cache
 def strength(law: str, check: str, change: str, loss: float) -> float:
-    """Return the factor of the contraction, or the share of the tails deleted, for a loss."""
+    """Return the factor of the contraction, or the share of the tails deleted (< 0: added)."""
     frozen, winsorized = LAWS[law], law != "normal"
-    if change == "contraction":
+    if change in ("contraction", "expansion"):
         if check == "variance":
             return math.sqrt(1 - loss)
         if check == "wasserstein":
@@ -156,7 +167,8 @@ def strength(law: str, check: str, change: str, loss: float) -> float:
             ends = (center + (edge - center) / factor for edge in (low, high))
             return float(frozen.cdf(next(ends)) + frozen.sf(next(ends)))
 
-        return float(optimize.brentq(lambda s: tail(s) - (1 - loss) * MASS, 0.1, 1, xtol=1e-12))
+        bracket = (0.1, 1) if loss > 0 else (1, 10)
+        return float(optimize.brentq(lambda s: tail(s) - (1 - loss) * MASS, *bracket, xtol=1e-12))
     if check == "tail_mass":
         return loss
     if check == "wasserstein":
@@ -164,7 +176,8 @@ def strength(law: str, check: str, change: str, loss: float) -> float:
     whole = variance(thinned_quantile(law, 0.0), winsorized)
     return float(
         optimize.brentq(
-            lambda s: 1 - variance(thinned_quantile(law, s), winsorized) / whole - loss, 0, 1
+            lambda s: 1 - variance(thinned_quantile(law, s), winsorized) / whole - loss,
+            *((0, 1) if loss > 0 else (-8, 0)),
         )
     )
 
@@ -180,10 +193,20 @@ def drawer(law: str) -> Draw:
 def changed(law: str, change: str, amount: float) -> Draw:
     """Return draws of the changed law."""
     draw = drawer(law)
-    if change == "contraction":
+    if change in ("contraction", "expansion"):
         center = LAWS[law].mean()
         return lambda size, rng: center + amount * (draw(size, rng) - center)
-    low, high = edges(law, 2 * MASS if change == "thinning" else MASS)
+    mass = 2 * MASS if change in ("thinning", "thickening") else MASS
+    low, high = edges(law, mass)
+
+    def thickened(size: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        values = draw(size, rng)
+        body = (values >= low) & (values <= high)
+        gained = body & (rng.random(size) < -amount * mass / (1 - mass))
+        level = rng.uniform(0, mass / 2, int(gained.sum()))
+        above = rng.random(len(level)) < 0.5
+        values[gained] = np.where(above, LAWS[law].isf(level), LAWS[law].ppf(level))
+        return values
 
     def thinned(size: int, rng: np.random.Generator) -> NDArray[np.float64]:
         values = draw(size, rng)
@@ -193,7 +216,7 @@ def changed(law: str, change: str, amount: float) -> Draw:
             lost[lost] = (values[lost] < low) | (values[lost] > high)
         return values
 
-    return thinned
+    return thinned if amount >= 0 else thickened
 
 
 # ---- cells
@@ -218,12 +241,48 @@ def cells(sizes: dict[str, int]) -> list[Cell]:
     return found
 
 
+def growth_cells(sizes: dict[str, int]) -> list[Cell]:
+    """Return the cells of growth, both directions judged."""
+    found = []
+    for check, (tolerate, detect) in GROWTH.items():
+        changes = ("expansion", "addition", "thickening")
+        for law in LAWS:
+            for change in changes if check == "tail_mass" else changes[:2]:
+                for gain, outcome in ((tolerate, "fail"), (detect, "pass")):
+                    what = (law, check, change, -gain, outcome)
+                    found.append(Cell(*what, SIZE, SIMULATIONS, growth=True))
+    for law, size in sizes.items():
+        planned = [("gate", "none", 0.0, "pass")]
+        planned.append(("tail_mass", "addition", -2 * GROWTH["tail_mass"][1], "fail"))
+        planned.append(("variance", "expansion", -2 * GROWTH["variance"][1], "fail"))
+        gate = (size, PLANNED_SIMULATIONS, len(GROWTH))
+        found += [Cell(law, *one, *gate, growth=True) for one in planned]
+    return found
+
+
+def listed(check: str, growth: bool) -> list[Check]:
+    """Return a check, or those of the gate."""
+    names = (tuple(GROWTH) if growth else CHECKS) if check == "gate" else (check,)
+    extra = {name: {"growth": GROWTH[name]} if growth else {} for name in names}
+    return [Check(name, permutations=PERMUTATIONS, **extra[name]) for name in names]
+
+
+def growth_says(evidence: Evidence, levels: Levels, outcome: str) -> bool:
+    """Return whether the growth side alone comes to an outcome."""
+    side = evidence.growth
+    if side is None or side.pvalue_fail is None or side.pvalue_pass is None:
+        return False
+    if outcome == "fail":
+        return side.pvalue_fail <= levels.directed(side).alpha
+    return evidence.withheld is None and side.pvalue_pass <= levels.beta
+
+
 def simulate(cell: Cell) -> Cell:
     """Return the cell with its rate."""
     start = time.process_time()
-    levels = Levels.of(NOMINAL, NOMINAL, checks=cell.checks)
-    names = CHECKS if cell.check == "gate" else (cell.check,)
-    settings = [Check(name, permutations=PERMUTATIONS).setting for name in names]
+    each = 2 if cell.growth and not cell.planned else 1
+    levels = Levels.of(each * NOMINAL, NOMINAL, checks=cell.checks)
+    settings = [check.setting for check in listed(cell.check, cell.growth)]
     draw = changed_or_not = drawer(cell.law)
     if cell.change != "none":
         amount = strength(cell.law, cell.check, cell.change, cell.loss)
@@ -237,10 +296,11 @@ def simulate(cell: Cell) -> Cell:
             for values in (draw(cell.size, rng), changed_or_not(cell.size, rng))
         )
         seed = int(rng.integers(2**32))
-        cell.count += all(
-            decide(setting.evidence(samples, reference, levels, seed=seed), levels) == cell.outcome
-            for setting in settings
-        )
+        found = [setting.evidence(samples, reference, levels, seed=seed) for setting in settings]
+        if cell.growth and not cell.planned:
+            cell.count += growth_says(found[0], levels, cell.outcome)
+        else:
+            cell.count += all(decide(evidence, levels) == cell.outcome for evidence in found)
         cell.done += 1
     cell.seconds = round(time.process_time() - start, 1)
     cell.rate = cell.count / cell.done
@@ -255,15 +315,16 @@ def simulate(cell: Cell) -> Cell:
     return cell
 
 
-def planned_size(law: str) -> int:
-    """Return the n = m of a gate of the default checks."""
+def planned_size(law: str, growth: bool) -> int:
+    """Return the n = m of a gate of the default checks, or of those that judge growth."""
     rows = drawer(law)(100_000, generator(SEED, "calibration", "plan", law))
-    levels = Levels.of(NOMINAL, NOMINAL, checks=GATE)
+    gate = listed("gate", growth)
+    levels = Levels.of(NOMINAL, NOMINAL, checks=len(gate))
     reference = Rows(np.sort(rows)[:, None])
     sizes = (
         size(reference, levels, None)
-        for check in CHECKS
-        for setting in (Check(check).setting,)
+        for check in gate
+        for setting in (check.setting,)
         for size in (setting.size_to_pass, setting.size_to_fail)
     )
     return max(found for found in sizes if found is not None)
@@ -280,19 +341,24 @@ def row(cell: Cell) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/calibration.json"))
+    parser.add_argument("--group", choices=("loss", "growth"), default="loss")
+    parser.add_argument("--output", type=Path, help="a JSON file, by default in benchmarks/results")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--pilot", type=int, help="time so many simulations a cell, no result")
     parser.add_argument("--change", help="run the cells of this change and add them to the output")
     given = parser.parse_args()
+    growth = given.group == "growth"
+    name = "calibration_growth" if growth else "calibration"
+    given.output = given.output or Path(f"benchmarks/results/{name}.json")
     start = time.perf_counter()
-    sizes = {law: planned_size(law) for law in ("normal", "t3")}
-    listed = [cell for cell in cells(sizes) if given.change in (None, cell.change)]
+    sizes = {law: planned_size(law, growth) for law in ("normal", "t3")}
+    every = growth_cells(sizes) if growth else cells(sizes)
+    wanted = [cell for cell in every if given.change in (None, cell.change)]
     if given.pilot:
-        listed = [replace(cell, simulations=given.pilot, seed=SEED + 1) for cell in listed]
+        wanted = [replace(cell, simulations=given.pilot, seed=SEED + 1) for cell in wanted]
     done = []
     with multiprocessing.get_context("spawn").Pool(given.processes) as pool:
-        for cell in pool.imap(simulate, listed):
+        for cell in pool.imap(simulate, wanted):
             print(row(cell), flush=True)
             done.append(cell)
     missed = [cell.name for cell in done if cell.verdict != "holds"]
@@ -310,7 +376,7 @@ def main() -> None:
         given.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
         return
     result = {
-        "benchmark": "calibration",
+        "benchmark": name,
         "date": DATE,
         "seed": SEED,
         "versions": {name: version(name) for name in ("numpy", "scipy")}

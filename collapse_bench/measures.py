@@ -125,6 +125,48 @@ def _log_variance(model: Any, target: Target) -> Array:
         return np.log(metrics.trace_ratio(model.moments()[1], _of(target)))
 
 
+def _log_whitened(covariance: Array, target: Target) -> Array:
+    """Return log of the mean variance over directions, each in units of the reference's own.
+
+    tr(S0^-1 S) / d is the mean eigenvalue of the whitened covariance, shape (..., d, d) -> (...).
+    """
+    try:
+        relative = np.linalg.solve(_of(target), covariance)
+    except np.linalg.LinAlgError:
+        raise UndefinedMetric("the reference must vary in every direction to be whitened") from None
+    mean = np.trace(relative, axis1=-2, axis2=-1) / covariance.shape[-1]
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(np.maximum(mean, 0)))
+
+
+def _log_det(model: Any, target: Target) -> Array:
+    base = _of(target)
+    if not hasattr(model, "log_det"):
+        return np.asarray(metrics.log_det_ratio(model.moments()[1], base))
+    # A volume below the smallest float is still a number. The reference's by way of its
+    # correlations: units of columns are no reason to call it singular.
+    variances = np.diag(base)
+    correlation = float(metrics.log_det_ratio(base, np.diag(variances)))
+    if not np.isfinite(correlation):
+        raise UndefinedMetric("the reference has no volume: no loss of it can be measured")
+    return np.asarray(model.log_det() - correlation - np.log(variances).sum())
+
+
+def _live(model: Any) -> tuple[Array, Array]:
+    """Return the probabilities of the states that may have some, (..., k), and the states, (k,)."""
+    if hasattr(model, "live"):
+        law, states = model.live()
+        return law, states
+    return model.probabilities, model.states
+
+
+def _coverage(model: Any, target: Target) -> Array:
+    """Return the share of the tail's states that a law gives a positive probability."""
+    law, states = _live(model)
+    alive = (law[..., target.region.contains(states)] > 0).sum(-1)
+    return np.asarray(alive / len(target.region.codes))
+
+
 def _of(target: Target) -> Array:
     assert target.covariance is not None
     return target.covariance
@@ -135,6 +177,12 @@ def _wasserstein_law(model: Any, target: Target) -> Array:
     return np.asarray(
         metrics.bures(mean, covariance, target.mean, _of(target)) / np.trace(_of(target))
     )
+
+
+def _wasserstein_debiased_samples(samples: Samples, target: Target) -> Any:
+    d = samples.shape[1]
+    trace = float(np.trace(_covariance(target.rows)))
+    return d * metrics.wasserstein_debiased(samples, target.rows, method="sliced") / trace
 
 
 def _wasserstein_samples(samples: Samples, target: Target) -> Any:
@@ -159,10 +207,16 @@ METRICS: dict[str, Metric] = {
         _log_variance,
         lambda samples, target: metrics.log_variance(samples, target.rows),
     ),
+    "log_whitened_variance": Metric(
+        "numbers",
+        "moments",
+        lambda model, target: _log_whitened(model.moments()[1], target),
+        lambda samples, target: _log_whitened(_covariance(samples), target),
+    ),
     "log_det": Metric(
         "numbers",
         "moments",
-        lambda model, target: metrics.log_det_ratio(model.moments()[1], _of(target)),
+        _log_det,
         lambda samples, target: metrics.log_det(samples, target.rows),
     ),
     "weakest_direction": Metric(
@@ -172,6 +226,9 @@ METRICS: dict[str, Metric] = {
         lambda samples, target: metrics.weakest_direction(samples, target.rows),
     ),
     "wasserstein": Metric("numbers", "moments", _wasserstein_law, _wasserstein_samples),
+    "wasserstein_debiased": Metric(
+        "numbers", "moments", _wasserstein_law, _wasserstein_debiased_samples
+    ),
     "tail_mass": Metric(
         "any",
         "mass",
@@ -181,21 +238,25 @@ METRICS: dict[str, Metric] = {
     "tail_coverage": Metric(
         "codes",
         "probabilities",
-        lambda model, target: (
-            model.probabilities[..., target.region.contains(model.states)] > 0
-        ).mean(-1),
+        lambda model, target: _coverage(model, target),
         lambda samples, target: metrics.tail_coverage(samples, target.region),
     ),
     "support": Metric(
         "codes",
         "probabilities",
-        lambda model, target: metrics.support_size(model.probabilities),
+        lambda model, target: metrics.support_size(_live(model)[0]),
         lambda samples, target: metrics.support(samples),
     ),
     "gini_simpson": Metric(
         "codes",
         "probabilities",
-        lambda model, target: metrics.gini_simpson_law(model.probabilities),
+        lambda model, target: metrics.gini_simpson_law(_live(model)[0]),
         lambda samples, target: metrics.gini_simpson(samples),
+    ),
+    "entropy": Metric(
+        "codes",
+        "probabilities",
+        lambda model, target: metrics.entropy_law(_live(model)[0]),
+        lambda samples, target: metrics.entropy(samples),
     ),
 }

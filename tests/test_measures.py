@@ -71,3 +71,59 @@ def test_few_values_have_a_variance_but_no_tails():
     assert recurse(Gaussian(), rows, generations=1, metrics=["variance"]).measured
     with pytest.raises(UndefinedMetric, match="beyond its tail quantiles"):
         recurse(Gaussian(), rows, generations=1)
+
+
+class Deep(Gaussian):
+    """A plane whose volume is below the smallest float, and which says so itself."""
+
+    def log_det(self):
+        return -2_000.0
+
+
+def test_a_model_that_knows_its_volume_is_asked_for_it():
+    target = target_of(PLANE, PLANE.sample(10, rng=generator(4)), kind="numbers", tails=False)
+    deep = Deep([0.0, 0.0])
+
+    # det of the reference: 2 * 1 - 0.5 ** 2.
+    assert METRICS["log_det"].law(deep, target) == pytest.approx(
+        -2_000 - np.log(1.75),
+        rel=1e-12,  # its correlation matrix has another rounding
+    )
+    for founder in (PLANE, Gaussian([1.0, 2.0], [[1e-9, 0.0], [0.0, 1e9]])):
+        own = target_of(founder, founder.sample(9, rng=generator(5)), kind="numbers", tails=False)
+        assert METRICS["log_det"].law(founder, own) == pytest.approx(0, abs=1e-9)
+
+
+def test_a_reference_without_volume_has_no_loss_of_it():
+    rows = np.outer(np.arange(9.0), [1.0, 2.0])
+    target = target_of(None, rows, kind="numbers", tails=False)
+    with pytest.raises(UndefinedMetric, match="the reference has no volume"):
+        METRICS["log_det"].law(Deep([0.0, 0.0]), target)
+
+
+def test_entropy_is_in_nats_and_no_ratio():
+    target = target_of(ZIPF, ZIPF.sample(10, rng=generator(6)), kind="codes", tails=False)
+
+    assert METRICS["entropy"].law(ZIPF, target) == pytest.approx(
+        stats.entropy(ZIPF.probabilities), rel=1e-12
+    )
+    # Two draws that differ estimate 1; the law doesn't matter.
+    assert METRICS["entropy"].sample(np.array([3, 5]), target) == pytest.approx(1, rel=1e-12)
+
+
+def test_the_debiased_distance_starts_at_zero():
+    """In units of the trace. 400 pairs of 100 draws; |z| <= 4.5 is wrong 7 times in a million."""
+    rng, found, plain = generator(7), [], []
+    for _ in range(400):
+        target = target_of(None, PLANE.sample(100, rng=rng), kind="numbers", tails=False)
+        drawn = PLANE.sample(100, rng=rng)
+        found.append(METRICS["wasserstein_debiased"].sample(drawn, target))
+        plain.append(METRICS["wasserstein"].sample(drawn, target))
+
+    assert abs(np.mean(found)) <= 4.5 * np.std(found) / 20
+    assert np.mean(plain) > 20 * np.std(plain) / 20
+    # A shift by one standard deviation along each axis is the trace, once more.
+    unit = Gaussian([0.0, 0.0])
+    target = target_of(unit, unit.sample(5_000, rng=rng), kind="numbers", tails=False)
+    shifted = METRICS["wasserstein_debiased"].sample(unit.sample(5_000, rng=rng) + 1, target)
+    assert shifted == pytest.approx(1, rel=0.25)  # 64 directions

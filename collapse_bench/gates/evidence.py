@@ -7,9 +7,10 @@ from typing import Protocol
 
 from collapse_bench.gates.levels import Levels
 from collapse_bench.gates.rows import Rows
+from collapse_bench.gates.verdict import Growth
 from collapse_bench.validation import Kind
 
-__all__ = ["Evidence", "Setting"]
+__all__ = ["Evidence", "Setting", "growth_note", "growth_untold"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,9 @@ class Evidence:
         Why this may not pass, whatever its p-value.
     notes
         What a reader must know of any outcome.
+    growth
+        What they say of the other direction; None unless it is judged. Both directions' fails
+        are then at half of the level (:meth:`~collapse_bench.gates.levels.Levels.directed`).
     """
 
     statistic: str
@@ -39,6 +43,23 @@ class Evidence:
     pvalue_pass: float | None = None
     withheld: str | None = None
     notes: tuple[str, ...] = ()
+    growth: Growth | None = None
+
+
+def growth_note(quantity: str, estimate: float | None, low: float) -> tuple[str, ...]:
+    """Return the note on growth that is shown where only losses are judged."""
+    found = "" if estimate is None else f" (estimate {estimate:.3g})"
+    return (
+        f"the {quantity} has grown, by {low:.3g} or more{found}, which isn't judged: "
+        "growth=(tolerate, detect) judges it",
+    )
+
+
+def growth_untold(
+    statistic: str, quantity: str, growth: tuple[float, float] | None
+) -> Growth | None:
+    """Return a growth of which the samples say nothing; None if none is judged."""
+    return None if growth is None else Growth(statistic, quantity, *growth)
 
 
 class Setting(Protocol):

@@ -92,7 +92,8 @@ class Gate:
         self.checks = DEFAULTS if checks is None else as_checks(checks)
         self.levels = Levels.of(alpha, beta, checks=len(self.checks))
         for check in self.checks:
-            check_permutations(check.setting.permutations, self.levels)
+            growth = getattr(check.setting, "growth", None)
+            check_permutations(check.setting.permutations, self.levels.directed(growth))
         self._kind = kind_of(self.checks)
         self.reference = read_reference(reference, self._kind, seed=seed)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from collapse_bench.gates.evidence import Evidence, Setting
 from collapse_bench.gates.levels import Levels, check_permutations
 from collapse_bench.gates.rows import Rows
-from collapse_bench.gates.verdict import Outcome, Verdict
+from collapse_bench.gates.verdict import Growth, Outcome, Verdict
 
 __all__ = ["decide", "judge"]
 
@@ -19,12 +20,19 @@ def judge(
     check_permutations(setting.permutations, levels)
     evidence = setting.evidence(samples, reference, levels, seed=seed)
     outcome = decide(evidence, levels)
+    at, growth = levels.directed(evidence.growth), evidence.growth
     reasons = [f"can't pass: {evidence.withheld}"] if evidence.withheld else []
-    needed = None
+    if growth is not None and _at_most(growth.pvalue_fail, at.alpha):
+        reasons.append("growth beyond its tolerate is shown")
+    needed, what = None, "loss" if growth is None else "loss or the growth"
     if outcome == "inconclusive":
-        needed, explained = _needed(setting, len(samples), reference, levels, evidence.withheld)
+        needed, explained = _needed(
+            setting, len(samples), reference, levels, evidence.withheld, what
+        )
         reasons += [explained] if explained else []
-    low, estimate, high = _consistent(evidence, outcome, setting.tolerate, setting.detect)
+    low, estimate, high = _consistent(
+        evidence, at, setting.tolerate, setting.detect, withheld=evidence.withheld is not None
+    )
     return Verdict(
         outcome=outcome,
         metric=setting.metric,
@@ -34,8 +42,8 @@ def judge(
         high=high,
         tolerate=float(setting.tolerate),
         detect=float(setting.detect),
-        alpha=levels.alpha,
-        beta=levels.beta,
+        alpha=at.alpha,
+        beta=at.beta,
         pvalue_fail=evidence.pvalue_fail,
         pvalue_pass=None if evidence.withheld else evidence.pvalue_pass,
         size=len(samples),
@@ -44,45 +52,69 @@ def judge(
         reason="; ".join([*reasons, *evidence.notes]) or None,
         quantity=evidence.quantity,
         notes=evidence.notes,
+        growth=_grown(growth, at, withheld=evidence.withheld is not None),
     )
 
 
 def decide(evidence: Evidence, levels: Levels) -> Outcome:
-    """Return what the two p-values say at their levels; a loss that is shown comes first."""
-    if evidence.pvalue_fail is not None and evidence.pvalue_fail <= levels.alpha:
+    """Return what the p-values say at their levels; what is shown to be wrong comes first.
+
+    Where growth is judged too, each direction may fail, at half of the level, and a pass takes
+    both: the first is Bonferroni's inequality, the second an intersection-union test.
+    """
+    at = levels.directed(evidence.growth)
+    sides: list[Evidence | Growth] = (
+        [evidence] if evidence.growth is None else [evidence, evidence.growth]
+    )
+    if any(_at_most(side.pvalue_fail, at.alpha) for side in sides):
         return "fail"
-    if evidence.withheld or evidence.pvalue_pass is None or evidence.pvalue_pass > levels.beta:
+    if evidence.withheld or not all(_at_most(side.pvalue_pass, at.beta) for side in sides):
         return "inconclusive"
     return "pass"
 
 
+def _at_most(pvalue: float | None, level: float) -> bool:
+    return pvalue is not None and pvalue <= level
+
+
+def _grown(growth: Growth | None, levels: Levels, *, withheld: bool) -> Growth | None:
+    """Return what is said of growth, its bounds on the sides that the p-values say."""
+    if growth is None:
+        return None
+    low, estimate, high = _consistent(
+        growth, levels, growth.tolerate, growth.detect, withheld=withheld
+    )
+    passes = None if withheld else growth.pvalue_pass
+    return replace(growth, low=low, estimate=estimate, high=high, pvalue_pass=passes)
+
+
 def _consistent(
-    evidence: Evidence, outcome: Outcome, tolerate: float, detect: float
+    side: Evidence | Growth, levels: Levels, tolerate: float, detect: float, *, withheld: bool
 ) -> tuple[float | None, float | None, float | None]:
     """Return low, estimate and high on the sides of the effect sizes that the p-values say.
 
     p-values of relabellings step, and bounds are found to six digits: next to an effect size the
     two may disagree in the last one. A pass that is withheld leaves no upper bound.
     """
-    low, estimate, high = evidence.low, evidence.estimate, evidence.high
-    if outcome == "fail":
+    low, estimate, high = side.low, side.estimate, side.high
+    shown = _at_most(side.pvalue_fail, levels.alpha)
+    excluded = _at_most(side.pvalue_pass, levels.beta)
+    if shown:
         low = max(tolerate if low is None else low, math.nextafter(tolerate, math.inf))
     elif low is not None:
         low = min(low, tolerate)
-    if evidence.withheld or (high is not None and not math.isfinite(high)):
+    if withheld or (high is not None and not math.isfinite(high)):
         high = None
-    elif high is not None and evidence.pvalue_pass is not None:
-        excluded = outcome == "pass"
-        high = min(high, math.nextafter(detect, -math.inf)) if excluded else high
-        high = max(high, detect) if outcome == "inconclusive" else high
+    elif high is not None and side.pvalue_pass is not None:
+        high = min(high, math.nextafter(detect, -math.inf)) if excluded else max(high, detect)
     if estimate is not None:  # tests of a few rows needn't hold what was estimated
-        low = low if low is None or outcome == "fail" else min(low, estimate)
-        high = high if high is None or outcome == "pass" else max(high, estimate)
+        low = low if low is None or shown else min(low, estimate)
+        high = high if high is None or excluded else max(high, estimate)
     return low, estimate, high
 
 
 def _needed(
-    setting: Setting, size: int, reference: Rows, levels: Levels, withheld: str | None
+    setting: Setting, size: int, reference: Rows, levels: Levels, withheld: str | None, what: str
 ) -> tuple[tuple[int | None, int | None] | None, str | None]:
     """Return the sizes at which a model without loss would pass, and what was in the way here."""
     never = setting.never_passes(reference)
@@ -92,7 +124,7 @@ def _needed(
     if needed is not None:
         sizes = f"a loss-free model passes with n = {needed:,} and m = {len(reference):,}"
         if size >= needed:
-            sizes = f"the loss may lie between tolerate and detect ({sizes})"
+            sizes = f"the {what} may lie between tolerate and detect ({sizes})"
         return (needed, len(reference)), None if withheld and size >= needed else sizes
     both = setting.size_to_pass(reference, levels, None)
     if both is None:

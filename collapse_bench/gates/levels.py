@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from collapse_bench.errors import InvalidArgument
 from collapse_bench.validation import check_count, check_real
 
-__all__ = ["LEAST_ROWS", "POWER", "Levels", "check_effects", "check_permutations"]
+__all__ = [
+    "LEAST_ROWS",
+    "POWER",
+    "Levels",
+    "as_growth",
+    "check_effects",
+    "check_permutations",
+]
 
 # With fewer rows on either side nothing passes, whatever their values: moments and resampling say
 # too little about so few.
@@ -17,6 +24,10 @@ LEAST_ROWS = 20
 
 # With this probability a model without loss passes a gate that is as large as ``size_needed``.
 POWER = 0.99
+
+# Growth is a share of what the reference has, and has no natural end; more than this is a slip of
+# the pen.
+LARGEST_GROWTH = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,13 @@ class Levels:
         check_real("power", power, low=0.5, high=1)
         return cls(float(alpha) / checks, float(beta), (1 - float(power)) / checks)
 
+    def directed(self, growth: Any) -> Self:
+        """Return the levels of each direction: half of alpha each if ``growth`` isn't None.
+
+        A pass takes both directions at the full beta, as it takes all checks of a gate.
+        """
+        return self if growth is None else replace(self, alpha=self.alpha / 2)
+
 
 def check_permutations(permutations: int, levels: Levels) -> int:
     """Return ``permutations`` if so many can reach both levels.
@@ -73,3 +91,21 @@ def check_effects(tolerate: float, detect: float, *, most: float) -> None:
         raise InvalidArgument(
             f"tolerate must be below detect; got tolerate={tolerate!r}, detect={detect!r}"
         )
+
+
+def as_growth(growth: Any) -> tuple[float, float] | None:
+    """Return a pair (tolerate, detect) of growths, 0 <= tolerate < detect, or None as it is."""
+    if growth is None:
+        return None
+    if not isinstance(growth, tuple | list) or len(growth) != 2:
+        raise InvalidArgument(
+            f"growth must be None or a pair (tolerate, detect); got growth={growth!r}"
+        )
+    tolerate, detect = growth
+    check_real("growth's tolerate", tolerate, low=0, high=LARGEST_GROWTH, closed="left")
+    check_real("growth's detect", detect, low=0, high=LARGEST_GROWTH)
+    if not tolerate < detect:
+        raise InvalidArgument(
+            f"growth must be a pair (tolerate, detect), the first smaller; got growth={growth!r}"
+        )
+    return float(tolerate), float(detect)

@@ -74,7 +74,8 @@ def plan(
     At them a model without loss passes all K checks with probability ``power``, and one whose loss
     by some check is its ``detect`` fails that check with ``power`` at the least: each check may
     miss with probability (1 - power) / K. Tail sizes are exact; those of variances follow from the
-    delta method and the reference's kurtosis; those of Wasserstein distances are simulated.
+    delta method and the reference's kurtosis; those of Wasserstein distances are simulated. For
+    the lineages that a check of drift needs see :func:`~collapse_bench.gates.plan_drift`.
 
     Parameters
     ----------

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collapse_bench.errors import InvalidArgument
-from collapse_bench.gates.evidence import Evidence
+from collapse_bench.gates.evidence import Evidence, growth_note, growth_untold
 from collapse_bench.gates.judge import judge
-from collapse_bench.gates.levels import LEAST_ROWS, Levels, check_effects
+from collapse_bench.gates.levels import LEAST_ROWS, Levels, as_growth, check_effects
 from collapse_bench.gates.rows import Rows, dropped, read_reference, read_samples
-from collapse_bench.gates.verdict import Verdict
+from collapse_bench.gates.verdict import Growth, Verdict
+from collapse_bench.metrics.tails import as_scores
 from collapse_bench.statistics import exceedance, power
 from collapse_bench.statistics.whitening import whitening
 from collapse_bench.streams import generator
@@ -36,6 +37,7 @@ class TailMassSettings(TypedDict, total=False):
     mass: float
     tail: Tail
     score: Score | None
+    growth: tuple[float, float] | None
     kind: Kind | None
     alpha: float
     beta: float
@@ -53,6 +55,7 @@ class TailMass:
     mass: float = 0.05
     tail: Tail = "both"
     score: Score | None = None
+    growth: tuple[float, float] | None = None
     kind: Kind | None = None
     permutations: int = 9_999
 
@@ -63,6 +66,13 @@ class TailMass:
         check_count("permutations", self.permutations)
         if self.score is not None and not callable(self.score):
             raise InvalidArgument(f"score must be callable or None; got score={self.score!r}")
+        growth = as_growth(self.growth)
+        if growth is not None and not (1 + growth[1]) * self.mass < 1:
+            raise InvalidArgument(
+                f"growth's detect must leave room beside the tail, (1 + detect) {self.mass:g} < 1; "
+                f"got growth={self.growth!r}"
+            )
+        object.__setattr__(self, "growth", growth)
 
     def evidence(self, samples: Rows, reference: Rows, levels: Levels, *, seed: int) -> Evidence:
         """Return what the samples say; see :class:`~collapse_bench.gates.evidence.Setting`."""
@@ -72,14 +82,18 @@ class TailMass:
         k = exceedance.tail_rows(m, self.mass)
         if not _ends(side) <= k < m:
             few = f"the tail of mass {self.mass:g} holds {k} of the {m:,} reference rows counted on"
-            return Evidence("exceedance", quantity, withheld=few, notes=notes)
+            untold = growth_untold("exceedance", quantity, self.growth)
+            return Evidence("exceedance", quantity, withheld=few, notes=notes, growth=untold)
         lower = {"lower": k, "upper": 0, "both": k // 2}[side]
         rng = generator(seed, "check", self.metric, "jitter")
         count = exceedance.count_beyond(ours, theirs, lower=lower, upper=k - lower, rng=rng)
-        low, high = exceedance.loss_bounds(count, n, k, m, alpha=levels.alpha, beta=levels.beta)
+        at = levels.directed(self.growth)
+        low, high = exceedance.loss_bounds(count, n, k, m, alpha=at.alpha, beta=at.beta)
+        growth, grown = self._growth(count, n, k, m, levels, quantity)
         withheld = None
         if not self._decides(n, m, side, levels):
-            withheld = f"n = {n:,} and {k:,} of {m:,} reference rows in the tail can't show a loss"
+            what = "a loss" if self.growth is None else "a loss or a growth"
+            withheld = f"n = {n:,} and {k:,} of {m:,} reference rows in the tail can't show {what}"
         return Evidence(
             "exceedance",
             quantity,
@@ -89,8 +103,38 @@ class TailMass:
             pvalue_fail=exceedance.at_most(count, n, k, m, ratio=1 - self.tolerate),
             pvalue_pass=exceedance.at_least(count, n, k, m, ratio=1 - self.detect),
             withheld=withheld,
-            notes=notes,
+            notes=(*notes, *grown),
+            growth=growth,
         )
+
+    def _growth(
+        self, count: int, n: int, k: int, m: int, levels: Levels, quantity: str
+    ) -> tuple[Growth | None, tuple[str, ...]]:
+        """Return what the count says of growth where that is judged; else a note if it is shown.
+
+        The same exact law as for a loss, with shares of the tail above 1.
+        """
+        at = levels.directed(self.growth)
+        estimate = (count / n) / (k / m) - 1
+        if self.growth is None:
+            if exceedance.at_least(count, n, k, m, ratio=1 + self.tolerate) > at.alpha:
+                return None, ()
+            shown = exceedance.loss_bounds(count, n, k, m, alpha=at.alpha, beta=at.alpha)[1]
+            return None, growth_note(quantity, estimate, -shown)
+        tolerate, detect = self.growth
+        low, high = exceedance.loss_bounds(count, n, k, m, alpha=at.beta, beta=at.alpha)
+        growth = Growth(
+            statistic="exceedance",
+            quantity=quantity,
+            tolerate=tolerate,
+            detect=detect,
+            estimate=estimate,
+            low=-high,
+            high=None if low is None else -low,
+            pvalue_fail=exceedance.at_least(count, n, k, m, ratio=1 + tolerate),
+            pvalue_pass=exceedance.at_most(count, n, k, m, ratio=1 + detect),
+        )
+        return growth, ()
 
     def never_passes(self, reference: Rows) -> str | None:
         """Return None: with enough rows every tail can be shown to be kept."""
@@ -98,24 +142,38 @@ class TailMass:
         return None
 
     def size_to_pass(self, reference: Rows, levels: Levels, m: int | None) -> int | None:
-        """Return the n at which a tail without loss passes; exact."""
-        return self._size(
-            reference,
-            levels,
-            m,
-            lambda n, k, rows: power.keeps_power(n, k, rows, detect=self.detect, beta=levels.beta),
-        )
+        """Return the n at which a tail without loss, or growth, passes; exact."""
+
+        def passes(n: int, k: int, rows: int) -> float:
+            kept = power.keeps_power(n, k, rows, detect=self.detect, beta=levels.beta)
+            if self.growth is None or kept < 1 - levels.miss:
+                return kept
+            # A count too small to exclude the loss is never too large to exclude the growth.
+            grown = -self.growth[1]
+            return (
+                kept
+                + power.loses_power(n, k, rows, tolerate=grown, detect=0.0, alpha=levels.beta)
+                - 1
+            )
+
+        return self._size(reference, levels, m, passes)
 
     def size_to_fail(self, reference: Rows, levels: Levels, m: int | None) -> int | None:
-        """Return the n at which a tail that lost ``detect`` fails; exact."""
-        return self._size(
-            reference,
-            levels,
-            m,
-            lambda n, k, rows: power.loses_power(
-                n, k, rows, tolerate=self.tolerate, detect=self.detect, alpha=levels.alpha
-            ),
-        )
+        """Return the n at which a tail that lost, or grew by, its ``detect`` fails; exact."""
+        alpha = levels.directed(self.growth).alpha
+
+        def fails(n: int, k: int, rows: int) -> float:
+            lost = power.loses_power(
+                n, k, rows, tolerate=self.tolerate, detect=self.detect, alpha=alpha
+            )
+            if self.growth is None:
+                return lost
+            tolerate, detect = self.growth
+            return min(
+                lost, power.keeps_power(n, k, rows, detect=-tolerate, beta=alpha, loss=-detect)
+            )
+
+        return self._size(reference, levels, m, fails)
 
     def _size(
         self,
@@ -140,7 +198,12 @@ class TailMass:
         k = exceedance.tail_rows(m, self.mass)
         if min(n, m) < LEAST_ROWS or not _ends(side) <= k < m:
             return False
-        return exceedance.at_most(0, n, k, m, ratio=1 - self.tolerate) <= levels.alpha
+        alpha = levels.directed(self.growth).alpha
+        if exceedance.at_most(0, n, k, m, ratio=1 - self.tolerate) > alpha:
+            return False
+        if self.growth is None:
+            return True
+        return exceedance.at_least(n, n, k, m, ratio=1 + self.growth[0]) <= alpha
 
     def _mahalanobis(self, reference: Rows) -> bool:
         return self.score is None and reference.values.shape[1] > 1
@@ -170,7 +233,7 @@ class TailMass:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[str, ...]]:
         """Return scores of samples, (n,), and of the reference rows counted on; and notes."""
         if self.score is not None:
-            ours, theirs = (_scored(self.score, rows.values) for rows in (samples, reference))
+            ours, theirs = (as_scores(self.score, rows.values) for rows in (samples, reference))
             return ours, theirs, ()
         if not self._mahalanobis(reference):
             return samples.values[:, 0], reference.values[:, 0], ()
@@ -191,22 +254,6 @@ def _ends(side: Tail) -> int:
     return 2 if side == "both" else 1
 
 
-def _scored(score: Score, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    scores = np.asarray(score(values))
-    if scores.shape != (len(values),) or scores.dtype.kind not in "biuf":
-        raise InvalidArgument(
-            f"score must return one number a row, shape ({len(values)},); got shape "
-            f"{scores.shape}, dtype {scores.dtype}"
-        )
-    scores = scores.astype(np.float64)
-    if not np.isfinite(scores).all():
-        raise InvalidArgument(
-            f"score must return finite numbers; {int((~np.isfinite(scores)).sum())} of "
-            f"{len(scores)} are not"
-        )
-    return scores
-
-
 def check_tail_mass(
     samples: Any,
     reference: Any,
@@ -216,6 +263,7 @@ def check_tail_mass(
     mass: float = 0.05,
     tail: Tail = "both",
     score: Score | None = None,
+    growth: tuple[float, float] | None = None,
     kind: Kind | None = None,
     alpha: float = 0.01,
     beta: float = 0.01,
@@ -248,6 +296,10 @@ def check_tail_mass(
         random half of the reference (the count is on the other half): "both".
     score
         Instead, a fixed function from (n, d) to n numbers, whose ends are the tails.
+    growth
+        None to judge losses only; growth that is shown is then a note. A pair
+        (tolerate, detect) of growths, 0.05 for 5 % more mass, to judge both directions: either
+        fails, at half of ``alpha`` each, and a pass takes both. (1 + detect) mass < 1.
     kind
         "numbers", or None to read it from the data.
     alpha, beta
@@ -269,7 +321,7 @@ def check_tail_mass(
     .. [1] B. Epstein, "Tables for the distribution of the number of exceedances", Annals of
        Mathematical Statistics 25 (1954), 762-768.
     """
-    setting = TailMass(tolerate, detect, mass, tail, score, kind, permutations)
+    setting = TailMass(tolerate, detect, mass, tail, score, growth, kind, permutations)
     known = read_reference(reference, kind, seed=seed)
     rows = read_samples(samples, known, kind)
     return judge(setting, rows, known, Levels.of(alpha, beta), seed=seed)

@@ -8,9 +8,37 @@ from typing import Any, Literal
 
 from collapse_bench.errors import CollapseError, Inconclusive
 
-__all__ = ["Outcome", "Verdict"]
+__all__ = ["Growth", "Outcome", "Verdict"]
 
 Outcome = Literal["pass", "fail", "inconclusive"]
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """The other direction of a loss: 0.05 means that there is 5 % more.
+
+    Attributes
+    ----------
+    statistic, quantity
+        The name of what decided it, and in words what has grown.
+    tolerate, detect
+        The largest growth that is fine, and the smallest that must never get through.
+    estimate, low, high
+        The growth, and the interval that inverts its two tests: ``low`` at level alpha of the
+        verdict, ``high`` at its beta. None where there is no such number.
+    pvalue_fail, pvalue_pass
+        Of the hypotheses "the growth is at most ``tolerate``" and "at least ``detect``".
+    """
+
+    statistic: str
+    quantity: str
+    tolerate: float
+    detect: float
+    estimate: float | None = None
+    low: float | None = None
+    high: float | None = None
+    pvalue_fail: float | None = None
+    pvalue_pass: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +49,8 @@ class Verdict:
     ----------
     outcome
         "fail": a loss beyond ``tolerate`` was shown. "pass": a loss of ``detect`` or more was
-        excluded, and "fail" wasn't shown. "inconclusive": neither.
+        excluded, and "fail" wasn't shown. "inconclusive": neither. Where growth is judged too,
+        either may fail and both must pass.
     metric, statistic
         Names of the check and of what decided it.
     estimate, low, high
@@ -30,7 +59,8 @@ class Verdict:
         low > tolerate, and passes if and only if high < detect and it doesn't fail. None where
         there is no such number.
     tolerate, detect, alpha, beta
-        The effect sizes, and the levels of this check: ``alpha`` is its share of a gate's.
+        The effect sizes, and the levels of the tests: ``alpha`` is the check's share of a gate's,
+        or half of that where growth is judged too, which is tested at the other half.
     pvalue_fail, pvalue_pass
         Of the hypotheses "the loss is at most ``tolerate``" and "at least ``detect``".
     size, reference_size
@@ -44,6 +74,8 @@ class Verdict:
         In words, what the loss is a loss of.
     notes
         The part of ``reason`` that would hold whatever the outcome.
+    growth
+        What the samples say of growth; None unless it was judged.
     """
 
     outcome: Outcome
@@ -64,19 +96,28 @@ class Verdict:
     reason: str | None
     quantity: str
     notes: tuple[str, ...]
+    growth: Growth | None = None
 
     def __str__(self) -> str:
         """Return the verdict in one sentence, the outcome first."""
-        interval = f"[{_number(self.low)}, {_number(self.high)}]"
         parts = [
-            f"{self.outcome.upper()} {self.metric}: loss {_number(self.estimate)} {interval} of "
-            f"the {self.quantity}",
-            f"tolerate {self.tolerate:g} (p = {_pvalue(self.pvalue_fail)}, "
-            f"alpha {self.alpha:.2g}), detect {self.detect:g} "
-            f"(p = {_pvalue(self.pvalue_pass)}, beta {self.beta:.2g})",
-            f"n = {self.size:,}, m = {self.reference_size:,}",
+            f"{self.outcome.upper()} {self.metric}: loss {_measured(self)} of the {self.quantity}",
+            self._tested(self),
         ]
+        if self.growth is not None:
+            what = (
+                "" if self.growth.quantity == self.quantity else f" of the {self.growth.quantity}"
+            )
+            parts += [f"growth {_measured(self.growth)}{what}", self._tested(self.growth)]
+        parts.append(f"n = {self.size:,}, m = {self.reference_size:,}")
         return "; ".join([*parts, *([self.reason] if self.reason else [])])
+
+    def _tested(self, side: Verdict | Growth) -> str:
+        return (
+            f"tolerate {side.tolerate:g} (p = {_pvalue(side.pvalue_fail)}, "
+            f"alpha {self.alpha:.2g}), detect {side.detect:g} "
+            f"(p = {_pvalue(side.pvalue_pass)}, beta {self.beta:.2g})"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain JSON types; no number is NaN or infinite."""
@@ -99,6 +140,11 @@ class Verdict:
             raise Inconclusive(str(self))
 
 
+def _measured(side: Verdict | Growth) -> str:
+    interval = f"[{_number(side.low)}, {_number(side.high)}]"
+    return f"{_number(side.estimate)} {interval}"
+
+
 def _number(value: float | None) -> str:
     return "?" if value is None else f"{value:.3g}"
 
@@ -109,6 +155,8 @@ def _pvalue(value: float | None) -> str:
 
 def _plain(value: Any) -> Any:
     """Return a JSON type: tuples as lists, and None for NaN and infinity."""
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
     if isinstance(value, float):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 import time
@@ -116,12 +117,13 @@ class Judge:
         Parameters
         ----------
         metric
-            ``"tail_mass"``, ``"variance"`` or ``"wasserstein"``.
+            ``"tail_mass"``, ``"variance"``, ``"wasserstein"`` or ``"drift"``.
         samples
-            What is judged: an array, such as ``collapse_generate()`` returns.
+            What is judged: an array, such as ``collapse_generate()`` returns; for drift a
+            trajectory, or the log-variances of lineages.
         reference
             What it is judged against; None: the rows of the session's reference that the
-            candidate was not fitted to.
+            candidate was not fitted to, or, for a trajectory, the reference that it had.
         keywords
             Of ``collapse_bench.gates.check_<metric>``: ``tolerate``, ``detect``, ``mass``, ...
             Those given here win over the options. ``alpha`` and ``beta`` are the ledger's.
@@ -170,28 +172,32 @@ class Judge:
         if call in known:  # a plugin runs the test again: once judged, it stays judged
             return known[call]
         case = case_of(self._request)
-        if reference is None:
+        drift = metric == "drift"
+        # a trajectory knows where its lineages came from
+        known_there = drift and getattr(samples, "reference", None) is not None
+        if reference is None and not known_there:
             if case is None:
                 reference = self._request.getfixturevalue("collapse_reference")
             else:
                 reference = case.reference
-        kind = getattr(reference, "kind", None)
         share = settings.alpha / _declared(self._item)
-        start = time.perf_counter()
-        verdict: gates.Verdict = getattr(gates, f"check_{metric}")(
-            samples,
-            reference,
-            **{"kind": kind, **settings.effects(metric), **keywords},
-            alpha=share,
-            beta=settings.beta,
+        keywords = {**settings.effects(metric), **keywords, "alpha": share, "beta": settings.beta}
+        if not drift:
+            keywords = {"kind": getattr(reference, "kind", None), **keywords}
             # so many that a p-value can be as small as either level
-            permutations=max(PERMUTATIONS, math.ceil(1 / min(share, settings.beta))),
-            seed=seed_of(settings.seed, "check", key),
+            least = math.ceil(1 / min(share, settings.beta))
+            keywords["permutations"] = max(PERMUTATIONS, least)
+        check = functools.partial(
+            getattr(gates, f"check_{metric}"), seed=seed_of(settings.seed, "check", key), **keywords
+        )
+        start = time.perf_counter()
+        verdict: gates.Verdict = (
+            check(samples, reference=reference) if drift else check(samples, reference)
         )
         seconds = time.perf_counter() - start
         known[call] = verdict
         self._leave(key, verdict, seconds)
-        if self._entry.get("gate") and case is not None:
+        if self._entry.get("gate") and case is not None and not drift:  # facts of draws
             leave(self._item, "case", plain(self._facts(case, samples, reference)))
         return verdict
 

@@ -5,6 +5,7 @@ returns an array of shape (R,). Samples of numbers have shape (n, d), or (n,) re
 codes have shape (n,).
 """
 
+from collapse_bench.metrics.exact import wasserstein, wasserstein_debiased
 from collapse_bench.metrics.moments import (
     log_det,
     log_det_ratio,
@@ -15,6 +16,8 @@ from collapse_bench.metrics.moments import (
     weakest_ratio,
 )
 from collapse_bench.metrics.support import (
+    entropy,
+    entropy_law,
     gini_simpson,
     gini_simpson_law,
     support,
@@ -39,6 +42,8 @@ __all__ = [
     "Scored",
     "bures",
     "directions",
+    "entropy",
+    "entropy_law",
     "gini_simpson",
     "gini_simpson_law",
     "log_det",
@@ -53,7 +58,9 @@ __all__ = [
     "tail_region",
     "trace_ratio",
     "variance",
+    "wasserstein",
     "wasserstein_1d",
+    "wasserstein_debiased",
     "wasserstein_sorted",
     "weakest_direction",
     "weakest_ratio",

@@ -15,7 +15,15 @@ from collapse_bench.metrics._shapes import Value, as_points, as_states, as_value
 from collapse_bench.regions import Ellipsoid, Region, States, Tails
 from collapse_bench.validation import Kind, as_samples, check_real, one_of
 
-__all__ = ["Scored", "Tail", "rare_states", "tail_coverage", "tail_mass", "tail_region"]
+__all__ = [
+    "Scored",
+    "Tail",
+    "as_scores",
+    "rare_states",
+    "tail_coverage",
+    "tail_mass",
+    "tail_region",
+]
 
 Tail = Literal["both", "upper", "lower"]
 
@@ -39,7 +47,9 @@ class Scored:
         """Return a mask over samples of shape (..., n, d), or codes of shape (..., n)."""
         axes = samples.ndim - (1 if self.kind == "numbers" else 0)  # those that count samples
         flat = samples.reshape(-1, *samples.shape[axes:])
-        return self.tails.contains(_scores(self.score, flat)[:, None]).reshape(samples.shape[:axes])
+        return self.tails.contains(as_scores(self.score, flat)[:, None]).reshape(
+            samples.shape[:axes]
+        )
 
 
 def tail_region(
@@ -91,7 +101,7 @@ def tail_region(
     one_of("tail", tail, ("both", "upper", "lower"))
     rows, found = as_samples("reference", reference, kind)
     if score is not None:
-        return Scored(score, _ends(_scores(score, rows), mass, tail), found)
+        return Scored(score, _ends(as_scores(score, rows), mass, tail), found)
     if found == "numbers" and rows.shape[1] == 1:
         return _ends(rows[:, 0], mass, tail)
     if tail != "both":
@@ -282,11 +292,12 @@ def _readable(samples: Any, region: Region) -> NDArray[Any]:
     return codes
 
 
-def _scores(score: Callable[[NDArray[Any]], Any], rows: NDArray[Any]) -> NDArray[np.float64]:
+def as_scores(score: Callable[[NDArray[Any]], Any], rows: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the scores of n rows, shape (n,), and refuse what isn't one finite number a row."""
     scores = np.asarray(score(rows))
     if scores.shape != (len(rows),) or scores.dtype.kind not in "iufb":
         raise InvalidArgument(
-            f"score must return one number a sample, shape ({len(rows)},); "
+            f"score must return one number a row, shape ({len(rows)},); "
             f"got shape {scores.shape}, dtype {scores.dtype}"
         )
     scores = scores.astype(np.float64)

@@ -7,9 +7,10 @@ from typing import Any
 
 from collapse_bench.reports.text import safe_text
 
-__all__ = ["case_line", "check_line", "header_lines"]
+__all__ = ["case_line", "check_line", "conformance_lines", "header_lines"]
 
 WORDS = {"pass": "PASS", "fail": "FAIL", "inconclusive": "INCONCLUSIVE", None: "NOT RUN"}
+STATUSES = {"failed": "fail", "inconclusive": "inconclusive"}
 WIDTH = max(map(len, WORDS.values()))
 
 
@@ -57,14 +58,59 @@ def check_line(name: str, record: Mapping[str, Any] | None) -> str:
     word = WORDS[None if record is None else record["outcome"]]
     if record is None:
         return f"  {word:<{WIDTH}}  {safe_text(name)}"
-    interval = f"[{_loss(record['low'])}, {_loss(record['high'])}]"
-    line = (
-        f"  {word:<{WIDTH}}  {name}: loss {_loss(record['estimate'])} {interval} of the "
-        f"{record['quantity']}, tolerate {record['tolerate']:g}, detect {record['detect']:g}"
-    )
+    line = f"  {word:<{WIDTH}}  {name}: loss {_side(record)}"
+    if record.get("growth"):
+        line += f"; growth {_side(record['growth'])}"
     if record["outcome"] != "pass" and record.get("reason"):
         line += f"; {record['reason']}"
     return safe_text(line)
+
+
+def conformance_lines(
+    model: str,
+    counts: Mapping[str, Any],
+    records: Mapping[str, Mapping[str, Any] | None],
+) -> list[tuple[str, str]]:
+    """Return the lines on one model, each with the outcome that colors it.
+
+    The first has the counts; one follows for each check that didn't pass, with its reason's first
+    line. Those that don't apply are counted, and named in one line.
+
+    Parameters
+    ----------
+    counts
+        ``pass``, ``fail``, ``inconclusive``, ``not_run`` and ``outcome`` of the whole.
+    records
+        By name of the check, None for one that wasn't run.
+    """
+    skipped = [name for name, found in records.items() if found and found["status"] == "skipped"]
+    seconds = sum(found["seconds"] for found in records.values() if found)
+    lines = [
+        (
+            f"{safe_text(model)}: {counts['pass']} passed, {counts['fail']} failed, "
+            f"{counts['inconclusive']} inconclusive, {counts['not_run']} not run, "
+            f"{len(skipped)} don't apply; {seconds:.1f} s",
+            str(counts["outcome"]),
+        )
+    ]
+    for name, found in records.items():
+        if found is None:
+            lines.append((f"  {'NOT RUN':<{WIDTH}}  {name}", "inconclusive"))
+        elif found["status"] in STATUSES:
+            first = str(found["reason"] or "").partition("\n")[0]
+            outcome = STATUSES[found["status"]]
+            lines.append((f"  {WORDS[outcome]:<{WIDTH}}  {name}: {safe_text(first)}", outcome))
+    if skipped:
+        lines.append((f"  {'SKIPPED':<{WIDTH}}  {', '.join(skipped)}", "skipped"))
+    return lines
+
+
+def _side(record: Mapping[str, Any]) -> str:
+    """Return a loss, or a growth, with its effect sizes."""
+    return (
+        f"{_loss(record['estimate'])} [{_loss(record['low'])}, {_loss(record['high'])}] of the "
+        f"{record['quantity']}, tolerate {record['tolerate']:g}, detect {record['detect']:g}"
+    )
 
 
 def _loss(value: float | None) -> str:

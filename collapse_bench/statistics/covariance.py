@@ -71,6 +71,8 @@ class PairTest:
     weakest_error, weakest_kurtosis
         Standard error of that were the direction known beforehand; the reference's kurtosis
         along it.
+    log_strongest, strongest_error, strongest_kurtosis
+        The same of the largest ratio; the kurtosis is the generated rows'.
     """
 
     n: int
@@ -83,6 +85,31 @@ class PairTest:
     log_weakest: float
     weakest_error: float
     weakest_kurtosis: float
+    log_strongest: float
+    strongest_error: float
+    strongest_kurtosis: float
+
+    def mirrored(self) -> PairTest:
+        """Return the test of the reference against the generated rows, on the same relabellings.
+
+        A growth g of the generated variance is a loss g / (1 + g) of the reference's, and their
+        strongest direction is its weakest.
+        """
+        return PairTest(
+            n=self.m,
+            m=self.n,
+            dimension=self.dimension,
+            moved=(self.total[:, None] - self.moved)[::-1],
+            total=self.total[::-1],
+            log_volume=-self.log_volume,
+            volume_error=self.volume_error,
+            log_weakest=-self.log_strongest,
+            weakest_error=self.strongest_error,
+            weakest_kurtosis=self.strongest_kurtosis,
+            log_strongest=-self.log_weakest,
+            strongest_error=self.weakest_error,
+            strongest_kurtosis=self.weakest_kurtosis,
+        )
 
     def loss(self, statistic: Statistic) -> float:
         """Return the estimated loss: 1 - ratio^(1/d) of the volume, or 1 - smallest ratio."""
@@ -189,7 +216,7 @@ def pair_test(
     plan = layout(n, m, rng=rng, exact_up_to=SEVERAL_EXACT_UP_TO, blocks=SEVERAL_BLOCKS)
     relabelled = sums_by_origin(features[0], features[1], plan, permutations, rng=rng)
     log_ratios, error = _spectrum(data[0], total.sum(axis=0), n, m)
-    shapes = [_kurtosis_along(directions[:, 0], part) for part in rows]
+    weak, strong = ([_kurtosis_along(directions[:, end], part) for part in rows] for end in (0, -1))
     return PairTest(
         n=n,
         m=m,
@@ -199,9 +226,17 @@ def pair_test(
         log_volume=float(log_ratios.sum()),
         volume_error=float(error[0]),
         log_weakest=float(log_ratios[0, 0]),
-        weakest_error=math.sqrt(max((shapes[0] - 1) / n + (shapes[1] - 1) / m, FLOOR)),
-        weakest_kurtosis=shapes[1],
+        weakest_error=_line_error(weak, n, m),
+        weakest_kurtosis=weak[1],
+        log_strongest=float(log_ratios[0, -1]),
+        strongest_error=_line_error(strong, n, m),
+        strongest_kurtosis=strong[0],
     )
+
+
+def _line_error(kurtoses: list[float], n: int, m: int) -> float:
+    """Return the standard error of the log-ratio of variances along a known direction."""
+    return math.sqrt(max((kurtoses[0] - 1) / n + (kurtoses[1] - 1) / m, FLOOR))
 
 
 def _features(rows: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -70,6 +70,7 @@ def at_least(count: int, n: int, k: int, m: int, *, ratio: float = 1.0) -> float
     return float(weight @ betainc(count, n - count + 1, probability))
 
 
+@lru_cache(maxsize=1024)
 def loss_bounds(
     count: int, n: int, k: int, m: int, *, alpha: float, beta: float
 ) -> tuple[float | None, float]:

@@ -75,10 +75,13 @@ def smallest_size(enough: Callable[[int], bool]) -> int | None:
     return high
 
 
-def keeps_power(n: int, k: int, m: int, *, detect: float, beta: float) -> float:
-    """Return the probability that a tail without loss excludes the loss ``detect`` at ``beta``."""
+def keeps_power(n: int, k: int, m: int, *, detect: float, beta: float, loss: float = 0.0) -> float:
+    """Return the probability that a tail with ``loss`` excludes the loss ``detect`` at ``beta``.
+
+    Losses below 0 are growth.
+    """
     count = smallest_rejected(n, k, m, ratio=1 - detect, level=beta)
-    return at_least(count, n, k, m) if count <= n else 0.0
+    return at_least(count, n, k, m, ratio=1 - loss) if count <= n else 0.0
 
 
 def loses_power(n: int, k: int, m: int, *, tolerate: float, detect: float, alpha: float) -> float:

@@ -107,7 +107,7 @@ def test_checks_are_named_by_what_differs_from_the_default():
     ("arguments", "message"),
     [
         ((("support",), {}), "metric must be one of 'tail_mass', 'variance', 'wasserstein'"),
-        ((("variance",), {"growth": None}), "settings of the check 'variance' must be among"),
+        ((("variance",), {"clusters": None}), "settings of the check 'variance' must be among"),
         ((("variance",), {"alpha": 0.1}), "settings of the check 'variance' must be among"),
         ((("variance",), {"detect": 2.0}), "detect must be a number in"),
     ],

@@ -79,7 +79,7 @@ def test_settings_out_of_range_are_refused(check, settings, message):
 
 
 @everyone
-@pytest.mark.parametrize("name", ["growth", "clusters", "guarantee"])
+@pytest.mark.parametrize("name", ["clusters", "guarantee"])
 def test_what_is_not_built_is_an_unknown_argument(check, name):
     with pytest.raises(TypeError, match=name):
         check(LINE, LINE, **{name: None})

@@ -258,7 +258,7 @@ def test_a_text_is_no_number():
         ({"reference": np.ones(40)}, UndefinedMetric, "values beyond its tail quantiles"),
         ({"reference": np.ones((40, 2))}, UndefinedMetric, "must vary in some column"),
         ({"reference": ["a"] * 40}, UndefinedMetric, "two states or more; got .*'a'"),
-        ({"reference": np.arange(40.0), "score": np.sum}, InvalidArgument, "one number a sample"),
+        ({"reference": np.arange(40.0), "score": np.sum}, InvalidArgument, "one number a row"),
         (
             {"reference": np.arange(40.0), "score": lambda x: x[:, 0] + np.inf},
             InvalidArgument,

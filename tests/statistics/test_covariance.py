@@ -149,3 +149,56 @@ def test_whitening_drops_what_does_not_vary():
     assert np.cov(white(whole), rowvar=False, ddof=0) == pytest.approx(np.eye(2), abs=1e-9)
     assert whitening(np.ones((5, 2))) is None
     assert whitening(np.array([[1e-200], [2e-200]])) is None  # the variance is 0 in float64
+
+
+@relaxed
+@given(seeds, st.integers(2, 4), st.integers(30, 60), st.integers(30, 60))
+def test_the_mirrored_test_is_the_reference_against_the_generated(seed, dimension, n, m):
+    rng = generator(seed)
+    ours, theirs = rng.normal(size=(n, dimension)), rng.normal(size=(m, dimension))
+    mirrored = pair(ours, theirs, permutations=19).mirrored()
+    turned = pair(theirs, ours, permutations=19)
+
+    # Other coordinates and other relabellings, the same data.
+    assert (mirrored.n, mirrored.m) == (m, n)
+    assert mirrored.log_volume == pytest.approx(turned.log_volume, abs=1e-9)
+    assert mirrored.log_weakest == pytest.approx(turned.log_weakest, abs=1e-9)
+    assert mirrored.log_strongest == pytest.approx(turned.log_strongest, abs=1e-9)
+    assert mirrored.weakest_kurtosis == pytest.approx(turned.weakest_kurtosis, rel=1e-6)
+    assert mirrored.weakest_error == pytest.approx(turned.weakest_error, rel=1e-6)
+    own = pair_test(ours, theirs, permutations=19, rng=rng).mirrored().pvalues_pass(0.2)
+    assert own["weakest_direction"] == pytest.approx(
+        turned.pvalues_pass(0.2)["weakest_direction"], abs=0.5
+    )
+
+
+def test_mirrored_relabellings_are_the_same_ones_seen_from_the_other_side():
+    rng = generator(11)
+    ours, theirs = rng.normal(size=(40, 3)), 1.1 * rng.normal(size=(50, 3))
+    test = pair(ours, theirs, permutations=99)
+    here = test._statistics(-0.25)  # the reference 25 % wider
+    there = test.mirrored()._statistics(0.2)  # the generated rows, to 1 / 1.25 of their variance
+
+    # The volume over its error only turns its sign; FLOOR rounds on both sides.
+    assert there[:, 0] == pytest.approx(-here[:, 0], rel=1e-6, abs=1e-6)
+    again = test.mirrored().mirrored()
+    assert again._statistics(0.1) == pytest.approx(test._statistics(0.1), rel=1e-9)
+
+
+def test_all_directions_that_grew_alike_are_the_growth_that_both_say():
+    theirs = generator(12).normal(size=(80, 3))
+    mirrored = pair(math.sqrt(1.25) * theirs, theirs).mirrored()
+
+    for name in ("logdet", "weakest_direction"):
+        assert mirrored.loss(name) == pytest.approx(0.2, abs=1e-9)  # 0.25 / 1.25
+
+
+def test_the_strongest_direction_passes_seldom_when_one_is_at_the_bound():
+    # As for the weakest: 300 samples, 32 or more of 5 % come once in 10^5.
+    rng, passes = generator(13), 0
+    for index in range(300):
+        ours = rng.normal(size=(500, 4)) * [math.sqrt(1.25), 1, 1, 1]
+        test = pair(ours, rng.normal(size=(500, 4)), permutations=9, seed=index).mirrored()
+        passes += test.pvalues_pass(0.2)["weakest_direction"] <= 0.05
+
+    assert passes < 32

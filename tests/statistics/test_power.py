@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
-from collapse_bench.statistics import power
+from collapse_bench.statistics import exceedance, power
 from collapse_bench.statistics.bridges import Bridges
 from collapse_bench.streams import generator
 
@@ -83,3 +84,15 @@ def test_smaller_effects_take_larger_samples():
     assert passes == sorted(passes)
     assert fails == sorted(fails)
     assert passes[1] == pytest.approx(4 * passes[0], rel=1e-9)  # as 1 / detect^2
+
+
+@pytest.mark.parametrize("loss", [-0.5, 0.0, 0.2])
+def test_the_chance_to_exclude_a_loss_is_taken_at_the_loss_there_is(loss):
+    n, k, m = 300, 60, 400
+    count = exceedance.smallest_rejected(n, k, m, ratio=1.1, level=0.05)
+    mass = stats.beta(k, m - k + 1).ppf((np.arange(4_000) + 0.5) / 4_000)
+    expected = stats.binom.sf(count - 1, n, (1 - loss) * mass).mean()
+
+    found = power.keeps_power(n, k, m, detect=-0.1, beta=0.05, loss=loss)
+    # What 4,000 midpoints leave.
+    assert found == pytest.approx(expected, abs=1e-4)
