@@ -9,13 +9,18 @@ __version__ = "0.1.0"
 _HOME = {
     "Gate": "collapse_bench.gates",
     "Verdict": "collapse_bench.gates",
+    "assert_drift": "collapse_bench.gates",
     "assert_tail_mass": "collapse_bench.gates",
     "assert_variance": "collapse_bench.gates",
     "assert_wasserstein": "collapse_bench.gates",
+    "check_drift": "collapse_bench.gates",
+    "check_model": "collapse_bench.conformance",
     "check_tail_mass": "collapse_bench.gates",
     "check_variance": "collapse_bench.gates",
     "check_wasserstein": "collapse_bench.gates",
+    "parametrize_with_checks": "collapse_bench.conformance",
     "plan": "collapse_bench.gates",
+    "plan_drift": "collapse_bench.gates",
     "recurse": "collapse_bench.engine",
 }
 

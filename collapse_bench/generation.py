@@ -96,17 +96,24 @@ def calling(model: Any, call: str) -> Iterator[None]:
     """
     try:
         yield
+    except ModelError:  # a sentence already, of an adapter or a built-in model
+        raise
     except (Exception, SystemExit) as error:
         told = " ".join(str(error).split())[:MOST_TOLD]
         raise ModelError(
-            f"{type(model).__name__}.{call} must return; it raised {type(error).__name__}: {told}"
+            f"{_name(model)}.{call} must return; it raised {type(error).__name__}: {told}"
         ) from error
 
 
 def _told(model: Any, start: int, count: int, size: int) -> str:
     """Return how the batch from ``start`` is called in a sentence."""
     rows = f" (samples {start:,} to {start + count - 1:,} of {size:,})" if count < size else ""
-    return f"{type(model).__name__}.sample({count}, rng=rng){rows}"
+    return f"{_name(model)}.sample({count}, rng=rng){rows}"
+
+
+def _name(model: Any) -> str:
+    """Return the class of a model, or of what an adapter holds."""
+    return type(getattr(model, "wrapped", model)).__name__
 
 
 def _checked(name: str, drawn: Any, count: int, kind: Kind | None) -> NDArray[Any]:

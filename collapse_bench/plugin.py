@@ -18,8 +18,17 @@ import pytest
 from collapse_bench.errors import InvalidArgument
 from collapse_bench.harness import collection, summary
 from collapse_bench.harness.ledger import Book, exit_status
-from collapse_bench.harness.options import OPTIONS, settings_from
-from collapse_bench.harness.session import BOOK, ENTRY, PROPERTY, RAISED, SETTINGS, is_worker, leave
+from collapse_bench.harness.options import CONFORMANCE_MODELS, OPTIONS, settings_from
+from collapse_bench.harness.session import (
+    BOOK,
+    CONFORMANCE,
+    ENTRY,
+    PROPERTY,
+    RAISED,
+    SETTINGS,
+    is_worker,
+    leave,
+)
 from collapse_bench.reports.text import safe_text
 
 if TYPE_CHECKING:
@@ -27,6 +36,7 @@ if TYPE_CHECKING:
 
 pytest_plugins = (
     "collapse_bench.fixtures.checks",
+    "collapse_bench.fixtures.conformance",
     "collapse_bench.fixtures.devices",
     "collapse_bench.fixtures.generation",
     "collapse_bench.fixtures.models",
@@ -95,8 +105,14 @@ def _require_gpu(device: str) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "collapse_model" not in metafunc.fixturenames:
+        return
     models = metafunc.config.stash[SETTINGS].models
-    if models and "collapse_model" in metafunc.fixturenames:
+    if not models and CONFORMANCE in metafunc.fixturenames:
+        if collection.overridden(metafunc.definition, "collapse_model"):
+            return
+        models = tuple(CONFORMANCE_MODELS)
+    if models:
         metafunc.parametrize("collapse_model", models, ids=models, indirect=True, scope="session")
 
 

@@ -70,6 +70,7 @@ def paper(pytester):
         pytester.makeconftest(CONFTEST % mutation)
         outcomes = Outcomes()
         suite = ("--pyargs", "collapse_bench.suites.paper", "--collapse-profile=smoke")
+        suite += ("-k", "not test_invariants")  # broken one by one in tests/test_invariants.py
         pytester.inline_run(*PLUGINS, f"--rootdir={pytester.path}", *suite, plugins=[outcomes])
         return outcomes.of_case
 

@@ -12,6 +12,7 @@ import numpy as np
 from collapse_bench import adapters, data, gates
 from collapse_bench.errors import InvalidArgument, ModelError
 from collapse_bench.generation import calling
+from collapse_bench.harness.options import CONFORMANCE_MODELS
 from collapse_bench.models import Samples
 from collapse_bench.streams import generator
 
@@ -86,10 +87,16 @@ class Inputs:
             )
         return self._reference
 
-    def model(self, spec: str) -> adapters.LoadedModel:
-        """Return the model that ``spec`` names; imported at most once a session."""
+    def model(
+        self, spec: str, *, need: tuple[str, ...] = ("sample", "fit")
+    ) -> adapters.LoadedModel:
+        """Return the model that ``spec`` names; imported at most once a session.
+
+        What is made, by a class or a function, must have the methods of ``need``.
+        """
         if spec not in self.models:
-            self.models[spec] = adapters.load_model(spec, self.settings.arguments[spec])
+            arguments = self.settings.arguments.get(spec, CONFORMANCE_MODELS.get(spec, {}))
+            self.models[spec] = adapters.load_model(spec, arguments, need=need)
         return self.models[spec]
 
     def samples(self, reference: data.SampleSet) -> data.SampleSet:
@@ -145,6 +152,7 @@ class Inputs:
         )
         if inspect.isclass(candidate) or inspect.isroutine(candidate):
             made, candidate = True, candidate()
+        made = made or adapters.unfitted(candidate)  # an estimator of another library
         if not made:
             return Case(adapters.as_model(candidate, need=("sample",)), None, reference)
         learned, judged = self.halves(reference)
@@ -153,10 +161,10 @@ class Inputs:
             model = model.fit(learned.values, rng=generator(self.settings.seed, "fit"))
         if model is None:
             raise ModelError(
-                f"{type(candidate).__name__}.fit must return the fitted model; got None: "
+                f"{adapters.name_of(candidate)}.fit must return the fitted model; got None: "
                 "end it with `return self`, or return a new model"
             )
-        adapters.as_model(model, need=("sample",), name=f"{type(candidate).__name__}.fit()")
+        adapters.as_model(model, need=("sample",), name=f"{adapters.name_of(candidate)}.fit()")
         return Case(model, None, judged, _fitted(learned, reference), learned=True)
 
     def given(self, founder: Any, reference: data.SampleSet) -> Case:

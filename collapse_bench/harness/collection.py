@@ -14,12 +14,14 @@ import pytest
 from collapse_bench.errors import CollapseBenchError
 from collapse_bench.harness.devices import has_driver, resolve
 from collapse_bench.harness.ledger import declaration_error
-from collapse_bench.harness.options import Settings
+from collapse_bench.harness.options import CONFORMANCE_MODELS, Settings
 from collapse_bench.harness.session import (
     CASE_FIXTURES,
+    CONFORMANCE,
     ENTRY,
     SETTINGS,
     SURVEY,
+    check_of,
     inputs_of,
     leave,
     module_key,
@@ -28,7 +30,7 @@ from collapse_bench.harness.session import (
 )
 from collapse_bench.reports.text import safe_text
 
-__all__ = ["Survey", "settle", "survey"]
+__all__ = ["Survey", "overridden", "settle", "survey"]
 
 DEFAULT_MODEL = "two-gaussians"
 OWN_SAMPLES = "the tests' own samples"
@@ -41,6 +43,7 @@ class _Module:
     title: str
     content: Any  # the module itself
     tests: set[str] = field(default_factory=set)  # those that use collapse_check
+    conformance: dict[str, list[str]] = field(default_factory=dict)  # model -> checks
     models: list[str] = field(default_factory=list)
     cases: bool = False  # whether any of its tests asks who is judged
 
@@ -96,19 +99,26 @@ def survey(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         kind = None if suite is None else suite.partition("/")[0]
         found.paper |= kind == "paper"
         for name in uses.intersection(CASE_FIXTURES):
-            if where := _overridden(item, name):
+            if where := overridden(item, name):
                 found.overridden[name] = where
-        judges = bool(uses & {"collapse_model", "collapse_founder"})
+        conforms = (
+            CONFORMANCE in uses
+        )  # fits a model to a reference of its own, where none is given
+        judges = bool(uses & {"collapse_model", "collapse_founder"}) and not conforms
         found.cases |= judges
         entry: dict[str, Any] = {"suite": kind, "gate": None, "check": None}
         item.stash[ENTRY] = entry
-        if kind != "gate" and declared is None:
+        if (kind != "gate" and declared is None) and not (conforms and suite is not None):
             continue
         gate = entry["gate"] = module_key(item)
         title = item.nodeid.partition("::")[0] or item.path.name  # empty outside the root directory
         known = found.modules.setdefault(gate, _Module(title, module))
         known.cases |= judges
-        if "collapse_check" in uses:
+        if conforms:
+            entry["check"] = check_of(item)
+            entry["model"] = _model_of(item, settings)
+            known.conformance.setdefault(entry["model"], []).append(entry["check"])
+        elif "collapse_check" in uses:
             entry["check"] = name_of(item)
             known.tests.add(entry["check"])
             entry["model"] = _model_of(item, settings) if judges else OWN_SAMPLES
@@ -135,8 +145,9 @@ def settle(config: pytest.Config, items: Sequence[pytest.Item]) -> dict[str, Any
             for model in dict.fromkeys([*module.models, *_given_models(module, settings)])
         ]
         for gate, module in found.modules.items()
-        if gate in selected
+        if gate in selected and not module.conformance
     }
+    ledgers |= _conformance_ledgers(found, items)
     for item in items:
         entry = item.stash.get(ENTRY, None)
         if entry is not None and (entry["suite"] or entry["gate"]):
@@ -148,6 +159,26 @@ def settle(config: pytest.Config, items: Sequence[pytest.Item]) -> dict[str, Any
         "ledgers": [ledger for group in ledgers.values() for ledger in group],
         "dropped": sorted(found.modules.keys() - selected),
         "usage": usage,
+    }
+
+
+def _conformance_ledgers(
+    found: Survey, items: Sequence[pytest.Item]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return a ledger for each model of which a conformance check is selected: of all its checks.
+
+    A model none of whose checks is selected declares nothing.
+    """
+    entries = [item.stash[ENTRY] for item in items if ENTRY in item.stash]
+    chosen = {(entry["gate"], entry.get("model")) for entry in entries}
+    return {
+        gate: [
+            {"gate": gate, "model": model, "declared": checks, "conformance": True}
+            for model, checks in module.conformance.items()
+            if (gate, model) in chosen
+        ]
+        for gate, module in found.modules.items()
+        if module.conformance and any(place[0] == gate for place in chosen)
     }
 
 
@@ -176,7 +207,7 @@ def _usage(found: Survey, settings: Settings) -> Iterable[str]:
 
 def _read_inputs(config: pytest.Config, found: Survey, gates: dict[str, _Module]) -> list[str]:
     """Read the gate's files and import its models before any test; return what can't be."""
-    if not any(module.cases for module in gates.values()):
+    if not any(module.cases or module.conformance for module in gates.values()):
         return []
     inputs = inputs_of(config)
     try:
@@ -185,8 +216,9 @@ def _read_inputs(config: pytest.Config, found: Survey, gates: dict[str, _Module]
     except OSError as error:
         return [safe_text(f"--collapse-save-samples must be a directory to write to: {error}")]
     try:
+        fits = any(module.cases for module in gates.values())
         for spec in inputs.settings.models:
-            inputs.model(spec)
+            inputs.model(spec, need=("sample", "fit") if fits else ("sample",))
         if not found.overridden:
             found.sentences = [
                 f"{gate}: {sentence}"
@@ -199,7 +231,7 @@ def _read_inputs(config: pytest.Config, found: Survey, gates: dict[str, _Module]
     return []
 
 
-def _overridden(item: pytest.Item, name: str) -> str | None:
+def overridden(item: Any, name: str) -> str | None:
     """Return the module that a fixture of ours is overridden in, if it is."""
     definitions = getattr(item, "_fixtureinfo").name2fixturedefs.get(name)  # noqa: B009
     module = definitions[-1].func.__module__ if definitions else "collapse_bench.fixtures"
@@ -210,10 +242,10 @@ def _model_of(item: pytest.Item, settings: Settings) -> str:
     """Return what the one that a test judges is called in reports."""
     callspec = getattr(item, "callspec", None)
     spec = callspec.params.get("collapse_model") if callspec else None
-    if isinstance(spec, str) and spec in settings.models:
+    if isinstance(spec, str) and spec in (settings.models or CONFORMANCE_MODELS):
         return spec
     for name in ("collapse_founder", "collapse_model"):
-        if where := _overridden(item, name):
+        if where := overridden(item, name):
             number = callspec.indices.get(name) if callspec else None
             return f"{name} of {where}" + ("" if number is None else f" [{number}]")
     return _default_models(settings)[0]

@@ -29,6 +29,10 @@ INCONCLUSIVE = 6  # nothing failed, but not every declared check passed
 # From best to worst; of two verdicts on one check, from a test that was run again, the worse one.
 SEVERITY = {"pass": 0, "inconclusive": 1, "fail": 2}
 
+# The same of a conformance check, and what it counts as; one that doesn't apply counts as nothing.
+STATUSES = {"skipped": 0, "passed": 1, "inconclusive": 2, "failed": 3}
+COUNTED = {"passed": "pass", "inconclusive": "inconclusive", "failed": "fail"}
+
 FATES = ("passed", "failed", "skipped")
 
 Key = tuple[str, str]  # gate, model
@@ -159,6 +163,7 @@ class Book:
     cases: dict[Key, Record] = field(default_factory=dict)  # who was judged, and how
     checks: dict[str, Record] = field(default_factory=dict)  # by test and id: the worst verdict
     recorded: dict[str, Record] = field(default_factory=dict)  # verdicts outside every ledger
+    conformance: dict[tuple[str, str], Record] = field(default_factory=dict)  # by model and check
     trajectories: dict[str, Record] = field(default_factory=dict)
     items: dict[str, Record] = field(default_factory=dict)  # tests of suites and ledgers
     states: dict[str, str] = field(default_factory=dict)  # their fate: passed, failed, skipped
@@ -215,6 +220,11 @@ class Book:
                 known = self.checks.get(key)
                 if known is None or SEVERITY[record["outcome"]] > SEVERITY[known["outcome"]]:
                     self.checks[key] = record
+            case "conformance":
+                place = record["model"], record["check"]
+                before = self.conformance.get(place)
+                if before is None or STATUSES[record["status"]] > STATUSES[before["status"]]:
+                    self.conformance[place] = record
             case "recorded":
                 self.recorded[f"{nodeid} {record['scenario']}"] = record
             case "trajectory":
@@ -231,19 +241,32 @@ class Book:
     def ledger_counts(self, key: Key) -> dict[str, Any]:
         """Count the checks of one ledger."""
         declared = self.ledgers[key]["declared"]
+        if self.ledgers[key].get("conformance"):
+            seen = [
+                self.conformance[place]["status"]
+                for name in declared
+                if (place := (key[1], name)) in self.conformance
+            ]
+            return tally(
+                len(declared) - seen.count("skipped"),
+                [COUNTED[status] for status in seen if status in COUNTED],
+            )
         found = self.verdicts(key)
         return tally(len(declared), [found[name]["outcome"] for name in declared if name in found])
 
     def counts(self, *, free: bool) -> dict[str, Any]:
         """Count the checks of all ledgers; ``free``: also those of tests outside any."""
-        outcomes = [
-            record["outcome"]
-            for record in self.checks.values()
-            if (record["gate"], record["model"]) in self.ledgers or (free and not record["gate"])
-        ]
-        declared = sum(len(ledger["declared"]) for ledger in self.ledgers.values())
-        outside = sum(not record["gate"] for record in self.checks.values()) if free else 0
-        return tally(declared + outside, outcomes)
+        each = [self.ledger_counts(key) for key in self.ledgers]
+        alone = [r["outcome"] for r in self.checks.values() if not r["gate"]] if free else []
+        counts = {
+            name: sum(found[name] for found in each) + alone.count(name)
+            for name in ("pass", "fail", "inconclusive", "not_run")
+        }
+        return {**counts, "outcome": outcome_of(counts)}
+
+    def not_applicable(self) -> int:
+        """Return how many conformance checks did not apply to their model."""
+        return sum(record["status"] == "skipped" for record in self.conformance.values())
 
     def claims(self) -> dict[str, int]:
         """Count the tests below ``suites/paper``: held, not held, skipped."""
@@ -274,7 +297,8 @@ class Book:
 
     def executed(self) -> int:
         """Return how many checks were carried out."""
-        return len(self.checks)
+        judged = sum(record["status"] in COUNTED for record in self.conformance.values())
+        return len(self.checks) + judged
 
     def notes(self, least: int | None) -> list[str]:
         """Return what the last line must add to the counts; ``least``: checks asked for."""
@@ -282,6 +306,8 @@ class Book:
             f"every test of {module} was deselected: it declares nothing"
             for module in sorted(self.dropped)
         ]
+        if (number := self.not_applicable()) > 0:
+            notes.append(f"{number} conformance checks did not apply")
         if self.all_skipped():
             notes.append("every selected test of the suites was skipped")
         if self.few(least):

@@ -15,13 +15,20 @@ from typing import Any, TypeVar
 
 from collapse_bench.errors import InvalidArgument
 
-__all__ = ["EFFECTS", "OPTIONS", "Option", "Settings", "settings_from"]
+__all__ = ["CONFORMANCE_MODELS", "EFFECTS", "OPTIONS", "Option", "Settings", "settings_from"]
 
 # The two effect sizes of each check where nothing else is said: (tolerate, detect).
 EFFECTS = {
     "tail_mass": (0.05, 0.25),
     "variance": (0.05, 0.20),
     "wasserstein": (0.02, 0.10),
+    "drift": (0.05, 0.20),
+}
+# What the conformance suite checks where no model is given: SPEC -> arguments.
+CONFORMANCE_MODELS: dict[str, dict[str, Any]] = {
+    "categorical": {},
+    "gaussian": {},
+    "sklearn.mixture:GaussianMixture": {"n_components": 3},
 }
 PROFILES = ("smoke", "ci", "paper")
 REPORTS = (".json",)
@@ -72,6 +79,7 @@ OPTIONS = (
     Option("save-samples", "DIR", "write the judged draws here, for --collapse-samples"),
     Option("max-samples", "N", "draw no more than this from a model"),
     Option("report", "PATH", "write a report; the suffix says which: .json", True),
+    Option("timeout", "S", "end a conformance check that takes longer than S seconds"),
 )
 
 
@@ -96,6 +104,7 @@ class Settings:
     save_samples: Path | None
     max_samples: int | None
     reports: tuple[Path, ...]
+    timeout: float | None  # seconds
     typed: frozenset[str]  # options on the command line, not in the ini file
 
     def effects(self, metric: str) -> dict[str, float]:
@@ -161,6 +170,7 @@ def settings_from(typed: Mapping[str, Any], ini: Mapping[str, Any], folder: Path
         save_samples=read.one("save-samples", _directory),
         max_samples=read.one("max-samples", _whole(1)),
         reports=read.each("report", _report),
+        timeout=read.one("timeout", _seconds),
         typed=frozenset(key for key, value in typed.items() if value),
     )
     if settings.models and settings.samples is not None:
@@ -238,6 +248,13 @@ def _rate(label: str, value: str, folder: Path) -> float:
     if rate < LEAST_RATE:
         raise _refused(label, f"be {LEAST_RATE:g} or more, which permutations can show", value)
     return rate
+
+
+def _seconds(label: str, value: str, folder: Path) -> float:
+    seconds = _number(value)
+    if not 0 < seconds < math.inf:
+        raise _refused(label, "be a positive number of seconds", value)
+    return seconds
 
 
 def _whole(least: int) -> Callable[[str, str, Path], int]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BOOK",
     "CASE_FIXTURES",
+    "CONFORMANCE",
     "ENTRY",
     "INPUTS",
     "PROPERTY",
@@ -30,6 +31,7 @@ __all__ = [
     "SETTINGS",
     "SURVEY",
     "Raised",
+    "check_of",
     "inputs_of",
     "is_worker",
     "key_of",
@@ -45,6 +47,8 @@ PROPERTY = "collapse"  # the name under which records stand in a report's user_p
 
 # The fixtures that say who is judged against what. Their parameters are no part of a test's key.
 CASE_FIXTURES = ("collapse_model", "collapse_founder", "collapse_reference")
+
+CONFORMANCE = "collapse_conformance"  # the fixture of tests that check a model as such
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,12 @@ def model_id(item: pytest.Item) -> str | None:
     spec = callspec.params.get("collapse_model")
     # pytest escapes ids in this way
     return spec.encode("unicode_escape").decode("ascii") if isinstance(spec, str) else None
+
+
+def check_of(item: pytest.Item) -> str:
+    """Return the name of the conformance check that a test runs."""
+    callspec = getattr(item, "callspec", None)
+    return str(callspec.params.get("check")) if callspec else item.name
 
 
 def module_key(item: pytest.Item) -> str:

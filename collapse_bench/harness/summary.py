@@ -13,7 +13,12 @@ from collapse_bench.harness.collection import Survey
 from collapse_bench.harness.devices import resolve
 from collapse_bench.harness.ledger import Book, last_line
 from collapse_bench.harness.session import BOOK, SETTINGS, SURVEY
-from collapse_bench.reports.terminal import case_line, check_line, header_lines
+from collapse_bench.reports.terminal import (
+    case_line,
+    check_line,
+    conformance_lines,
+    header_lines,
+)
 from collapse_bench.reports.text import safe_text
 
 if TYPE_CHECKING:
@@ -56,7 +61,14 @@ def header(config: pytest.Config) -> list[str]:
 def anything(config: pytest.Config) -> bool:
     """Return whether a session has anything of ours to sum up."""
     book = config.stash[BOOK]
-    seen = book.items or book.checks or book.ledgers or book.dropped or book.recorded
+    seen = (
+        book.items
+        or book.checks
+        or book.conformance
+        or book.ledgers
+        or book.dropped
+        or book.recorded
+    )
     return bool(seen) or book.few(config.stash[SETTINGS].min_checks)
 
 
@@ -78,15 +90,18 @@ def write_section(config: pytest.Config, terminal: TerminalReporter) -> None:
             for title, lines in blocks
         ]
     blocks = [block for block in blocks if block[1]]
-    if verbosity < -1 or not blocks:
+    tables = [] if book.usage or config.option.collectonly else _conformance(book, verbosity)
+    if verbosity < -1 or not (blocks or tables):
         return
     terminal.section("collapse")
+    for line, status in tables:
+        terminal.write_line(line, **({COLORS[status]: True} if status in COLORS else {}))
     for title, lines in blocks:
         terminal.write_line(title)
         for name, record in lines:
             color = COLORS.get(_outcome(record), "yellow")
             terminal.write_line(check_line(name, record), **{color: True})
-    if verbosity >= 0 and book.ledgers and book.checks:
+    if verbosity >= 0 and blocks and book.ledgers and book.checks:
         from collapse_bench.gates import FOOTER
 
         terminal.write_line(FOOTER)
@@ -102,12 +117,28 @@ def _blocks(book: Book) -> list[Block]:
     """Return a title and lines for each ledger, for free checks and for recorded verdicts."""
     blocks: list[Block] = []
     for (gate, model), ledger in sorted(book.ledgers.items()):
+        if ledger.get("conformance"):
+            continue
         found = book.verdicts((gate, model))
         title = case_line(gate, book.cases.get((gate, model)), model)
         blocks.append((title, [(name, found.get(name)) for name in ledger["declared"]]))
     free: list[Line] = [(r["id"], r) for r in book.checks.values() if not r["gate"]]
     seen: list[Line] = [(f"{r['id']} {r['scenario']}", r) for r in book.recorded.values()]
     return [*blocks, ("outside any ledger:", free), ("recorded, not judged:", seen)]
+
+
+def _conformance(book: Book, verbosity: int) -> list[tuple[str, str]]:
+    """Return the lines of the conformance table, each with the outcome that colors it."""
+    lines: list[tuple[str, str]] = []
+    for (gate, model), ledger in sorted(book.ledgers.items()):
+        if not ledger.get("conformance"):
+            continue
+        counts = book.ledger_counts((gate, model))
+        if verbosity < 0 and counts["outcome"] == "pass":
+            continue
+        records = {name: book.conformance.get((model, name)) for name in ledger["declared"]}
+        lines += conformance_lines(model, counts, records)
+    return lines
 
 
 def _outcome(record: dict[str, Any] | None) -> str:
@@ -121,6 +152,8 @@ def report(config: pytest.Config, exitstatus: int) -> dict[str, Any]:
     book, settings = config.stash[BOOK], config.stash[SETTINGS]
     gates = []
     for key, ledger in sorted(book.ledgers.items()):
+        if ledger.get("conformance"):
+            continue
         case = book.cases.get(key, {})
         gates.append(
             {
@@ -149,6 +182,7 @@ def report(config: pytest.Config, exitstatus: int) -> dict[str, Any]:
             for record in sorted(book.checks.values(), key=lambda r: (r["id"], r["model"] or ""))
         ],
         trajectories=sorted(book.trajectories.values(), key=lambda r: (r["id"], r["scenario"])),
+        conformance=[book.conformance[key] for key in sorted(book.conformance)],
         recorded=sorted(book.recorded.values(), key=lambda r: (r["id"], r["scenario"])),
     )
 

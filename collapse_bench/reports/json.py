@@ -51,10 +51,12 @@ def document(
     checks: Sequence[Mapping[str, Any]],
     trajectories: Sequence[Mapping[str, Any]],
     recorded: Sequence[Mapping[str, Any]] = (),
+    conformance: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return the report of a session as plain JSON types.
 
-    ``recorded`` holds verdicts outside every ledger, in the form of ``checks``.
+    ``recorded`` holds verdicts outside every ledger, in the form of ``checks``; ``conformance``
+    one record a model and check.
     """
     return {
         "schema": SCHEMA,
@@ -64,7 +66,7 @@ def document(
         "summary": plain(summary),
         "gates": plain(gates),
         "checks": plain(checks),
-        "conformance": [],
+        "conformance": plain(conformance),
         "trajectories": plain(trajectories),
         "recorded": plain(recorded),
     }

@@ -86,7 +86,7 @@ def test_what_is_out_of_range_is_refused_in_one_sentence(read, name, value, word
         (
             "tolerate",
             "tail=0.1",
-            "tail_mass, variance, wasserstein; got 'tail'.*did you mean 'tail",
+            "tail_mass, variance, wasserstein, drift; got 'tail'.*did you mean 'tail",
         ),
         ("tolerate", "variance", "must be NAME=X; got 'variance'"),
         ("tolerate", "variance=nan", r"variance=X with X in \[0, 1\); got 'variance=nan'"),

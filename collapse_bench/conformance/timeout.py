@@ -1,0 +1,50 @@
+"""A limit on the time that a model may take, inside one process."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from collapse_bench.errors import InvalidArgument
+
+__all__ = ["TooLong", "time_limit"]
+
+
+class TooLong(BaseException):
+    """The time is up. Not an Exception: a model's own ``except Exception`` mustn't swallow it."""
+
+
+@contextmanager
+def time_limit(seconds: float | None) -> Iterator[None]:
+    """Raise :class:`TooLong` in the block once ``seconds`` have passed; None: no limit.
+
+    An alarm signal of the operating system does it, so it needs the main thread, and waits for
+    code written in C to return to Python.
+
+    Raises
+    ------
+    InvalidArgument
+        If there is a limit and this isn't the main thread of a system with such signals.
+    """
+    if seconds is None:
+        yield
+        return
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
+        raise InvalidArgument(
+            f"timeout must be None outside the main thread; got timeout={seconds!r}: "
+            "give the model as a SPEC string, which runs in a process of its own"
+        )
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        raise TooLong
+
+    former = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)

@@ -1,0 +1,321 @@
+"""What one fit loses: counts, variances, sizes, and the exact tests beside them."""
+
+import contextlib
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binom, hypergeom, norm
+
+from collapse_bench import conformance
+from collapse_bench.conformance import fit_order
+from collapse_bench.conformance.catalog import CATALOG, share
+from collapse_bench.conformance.fit_fidelity import _count, _regions, _variances, rows_needed
+from collapse_bench.conformance.fit_order import FITS, nearer, parting_pvalue
+from collapse_bench.conformance.frame import Frame
+from collapse_bench.conformance.subject import ALPHA, Subject
+from collapse_bench.controls.rules import (
+    Learner,
+    Normal,
+    Student,
+    TwoModes,
+    _Kernel,
+    last_batch,
+    moments,
+    stale,
+)
+from collapse_bench.errors import CollapseError, Inconclusive, ModelError
+from collapse_bench.models import Categorical, Gaussian
+from collapse_bench.streams import generator
+
+
+def flags(count, size=1_000):
+    return np.arange(size) < count
+
+
+# --- frame: by hand -----------------------------------------------------------------------------
+
+
+def test_scores_are_standardized_along_principal_axes_the_widest_first():
+    rows = np.array([[13.0, 21.0], [7.0, 21.0], [13.0, 19.0], [7.0, 19.0]])
+    frame = Frame.of(rows)
+
+    assert np.abs(frame.scores(rows)) == pytest.approx(1.0)  # rounding of an eigenvector
+    assert np.abs(frame.axes[:, 0]) == pytest.approx([1 / 3, 0])
+    assert frame.center.tolist() == [10.0, 20.0]
+
+
+def test_a_direction_that_does_not_vary_has_no_score():
+    line = np.linspace(-1, 1, 50)
+
+    assert Frame.of(np.column_stack([line, 2 * line])).scores(np.zeros((7, 2))).shape == (7, 1)
+    assert not Frame.of(np.ones((50, 2))).varies
+
+
+def test_rarity_is_the_mass_of_the_more_frequent_states():
+    frame = Frame.of(np.array(["b"] * 5 + ["a"] * 3 + ["c"] * 2))
+
+    assert frame.scores(np.array(["b", "a", "c", "z"]))[:, 0].tolist() == [0.0, 0.5, 0.8, 1.0]
+    assert frame.shares.tolist() == [0.3, 0.5, 0.2]
+
+
+@pytest.mark.parametrize("rows", [np.zeros((3, 2)), np.array([1, 2])])
+def test_rows_of_another_width_are_refused(rows):
+    frame = Frame.of(np.arange(9.0)[:, None])
+
+    with pytest.raises(ModelError, match=r"samples of shape \(n, 1\), as it was fitted to; got"):
+        frame.scores(rows)
+
+
+def test_location_and_spread_are_those_of_held_scores():
+    frame = Frame.of(np.array([[-1.0], [1.0]]))
+
+    assert frame.location(np.array([[1e9], [-1.0]])) == 1.0  # (3 - 1) / 2
+    assert frame.spread(np.array([[1e9], [-1.0]])) == math.log(2)
+
+
+# --- counts and variances -----------------------------------------------------------------------
+
+
+def test_a_lost_region_has_the_binomial_pvalue_of_its_count():
+    found = _count("it", flags(20), flags(100), (0.2, 0.5))
+
+    assert found.loss == pytest.approx(0.8)
+    # with a fifth lost 0.8 / 1.8 of the 120 are expected, with half of it lost a third
+    assert found.fails == pytest.approx(binom.cdf(20, 120, 0.8 / 1.8), rel=1e-12)
+    assert found.passes == pytest.approx(binom.sf(19, 120, 1 / 3), rel=1e-12)
+
+
+def test_growth_counts_as_the_loss_that_it_mirrors():
+    lost, grown = (
+        _count("it", flags(50), flags(80), (0.1, 0.3)),
+        _count("it", flags(80), flags(50), (0.1, 0.3)),
+    )
+
+    assert (lost.fails, lost.passes) == (grown.fails, grown.passes)
+    assert grown.loss == pytest.approx(-0.6)
+    assert "grew by 0.6" in str(grown)
+
+
+def test_an_empty_region_shows_nothing():
+    found = _count("it", flags(0), flags(0), (0.1, 0.3))
+
+    assert (found.fails, found.passes) == (1.0, 1.0)
+
+
+@given(st.integers(2, 40), st.integers(1, 40), st.integers(0, 40))
+def test_the_pvalue_of_a_frequent_region_is_an_upper_bound(size, shown, given):
+    # the exact conditional law of equal shares is hypergeometric, which varies less
+    shown, given = min(shown, size), min(given, size)
+    low, high = sorted((shown, given))
+    found = _count("it", flags(shown, size), flags(given, size), (0.0, 0.5))
+    exact = hypergeom.cdf(low, 2 * size, low + high, size)
+
+    if exact < 0.3:  # it crosses near the middle, where no test decides
+        assert found.fails >= exact * (1 - 1e-9)
+
+
+def test_a_variance_is_judged_by_its_log_ratio_and_kurtosis():
+    rng = generator(5)
+    theirs = rng.standard_normal(200_000)
+    frame = Frame.of(rng.standard_normal((20_000, 1)))
+    found = _variances(frame, theirs * math.sqrt(0.97), theirs, 0, "")
+    error = math.sqrt(2 * 2 / 200_000)  # (kurtosis 3 - 1) / n for each
+
+    assert found.loss == pytest.approx(0.03, rel=1e-9)
+    # kurtosis of the sample is within 2 % of 3
+    assert found.fails == pytest.approx(norm.sf(math.log(0.99 / 0.97) / error), rel=0.3)
+    assert found.passes == pytest.approx(0.5, abs=1e-6)
+
+
+def test_a_heavy_tailed_variance_is_that_of_held_values():
+    rng = generator(6)
+    pilot = rng.standard_t(3, (20_000, 1))
+    frame = Frame.of(pilot)
+    scores = frame.scores(pilot)[:, 0]
+    far = np.where(np.abs(scores) > np.quantile(np.abs(scores), 0.999), 50 * scores, scores)
+
+    assert _variances(frame, far, scores, 0, "").loss == pytest.approx(0, abs=1e-12)
+    assert "held" in _variances(frame, far, scores, 0, "").what
+
+
+@pytest.mark.parametrize(
+    ("model", "low", "high"),
+    [
+        # 2 (kurtosis - 1) ((z_fail + z_power) / log(.99 / .97))^2 by hand: 4.3e5 for kurtosis 3
+        (Gaussian(), 400_000, 460_000),
+        (Learner(TwoModes((0.0, 5.0), share=0.5), stale), 100_000, 130_000),
+        (Learner(Student(), stale), 500_000, 2**20),
+    ],
+)
+def test_rows_are_planned_by_kurtosis(model, low, high):
+    subject = Subject(model).during("x", 1e-3 / 14)
+    frame = Frame.of(subject.draw(20_000))
+
+    assert low <= rows_needed(frame, subject) <= high
+
+
+# --- the checks on models that are off by known amounts -----------------------------------------
+
+
+def normal(scale=1.0, shift=0.0):
+    def rule(model, rows, rng):
+        law = moments(rows)
+        return Normal(law.mean + shift * law.scale, law.scale * scale)
+
+    return Learner(Normal(), rule)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("variance", [0.96, 1.04])
+def test_four_hundredths_of_the_variance_are_noticed(variance, seed):
+    with pytest.raises(CollapseError, match=r"the variance (lost|grew by) 0\.0[34]"):
+        conformance.check_one_step_fidelity(normal(variance**0.5), seed=seed)
+
+
+@pytest.mark.parametrize("variance", [0.993, 1.007])
+def test_less_than_a_hundredth_is_fine(variance):
+    assert conformance.check_one_step_fidelity(normal(variance**0.5))
+
+
+def test_what_is_neither_shown_nor_excluded_is_inconclusive():
+    # 3 % is the boundary of passing and 1 % that of failing; a level of 1e-30 is never reached
+    with pytest.raises(Inconclusive, match="neither is shown"):
+        conformance.check_one_step_fidelity(normal(0.97**0.5), alpha=1e-30)
+
+
+def test_values_at_the_edge_of_a_clipped_law_are_in_its_tail():
+    rows = generator(7).standard_normal((20_000, 1)).clip(-2, 2)
+    frame = Frame.of(rows)
+    rarest = list(_regions(frame))[2]
+
+    assert rarest.what == "the outermost 0.0005"
+    assert rarest.holds(rows, frame.scores(rows)).mean() == (np.abs(rows) == 2).mean()
+
+
+def test_a_region_that_no_state_fits_in_is_not_compared():
+    even = Categorical([0.25] * 4)
+    frame = Frame.of(Subject(even).during("x", 1e-4).draw(20_000))
+
+    assert [region.what for region in _regions(frame)] == [f"the state {k}" for k in range(4)]
+
+
+def test_one_weak_axis_of_three_is_noticed():
+    start = Gaussian(np.zeros(3), np.diag([4.0, 2.0, 1.0]))
+
+    def rule(model, rows, rng):
+        return Gaussian(np.zeros(3), np.diag([4.0, 2.0, 0.95]))
+
+    with pytest.raises(CollapseError, match=r"the variance along axis 3 lost 0\.05"):
+        conformance.check_one_step_fidelity(Learner(start, rule))
+
+
+@pytest.mark.parametrize(("shift", "fine"), [(0.025, True), (0.1, False), (-0.1, False)])
+def test_a_mean_that_moves_by_a_tenth_is_inconsistent(shift, fine):
+    if fine:
+        assert "after one to 200" in conformance.check_consistency(normal(shift=shift))
+    else:
+        with pytest.raises(CollapseError, match="a fit must come nearer to the truth"):
+            conformance.check_consistency(normal(shift=shift))
+
+
+# --- exact tests --------------------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(-5, 5), min_size=6, max_size=6))
+@settings(max_examples=30)
+def test_the_parting_pvalue_is_that_of_all_partings(values):
+    array = np.array(values, dtype=float)
+    gaps = [
+        abs(sum(values[i] for i in half) - sum(values) / 2)
+        for half in itertools.combinations(range(6), 3)
+    ]
+    seen = abs(sum(values[:3]) - sum(values) / 2)
+
+    assert parting_pvalue(array) == np.mean([gap >= seen for gap in gaps])
+
+
+def test_groups_that_lie_apart_are_as_significant_as_can_be():
+    assert parting_pvalue(np.arange(2.0 * FITS)) == 2 / math.comb(2 * FITS, FITS)
+
+
+def test_draws_equally_near_to_both_count_for_neither():
+    draws, rows, others = (
+        np.array(x)[:, None] for x in ([0.0, 1.0, 2.0, 5.0], [0.1, 5.0], [1.2, 5.0])
+    )
+
+    assert nearer(draws, rows, others) == (1, 3)
+
+
+def test_a_bootstrap_of_few_rows_is_caught_though_held_out_rows_repeat_them():
+    rows = generator(9).standard_normal((500, 1))
+    keeps = Learner(_Kernel(rows, 0.0), lambda model, given, rng: _Kernel(given.copy(), 0.0))
+
+    with pytest.raises(CollapseError, match=r"got (\d+) of \1 draws are nearer"):
+        conformance.check_memorisation(keeps)
+
+
+def test_counts_of_a_sound_model_are_not_memorized():
+    @dataclass(frozen=True)
+    class Counts:
+        mean: float = 40.0
+
+        def sample(self, size, *, rng):
+            return rng.poisson(self.mean, (size, 1)).astype(float)
+
+        def fit(self, samples, *, rng):
+            return Counts(float(samples.mean()))
+
+    with contextlib.suppress(Inconclusive):  # few of the draws say anything
+        assert conformance.check_memorisation(Counts())
+
+
+def test_a_kernel_as_wide_as_the_gaps_is_no_memory():
+    def kernel(width):
+        return Learner(Normal(), lambda model, rows, rng: _Kernel(rows.copy(), width))
+
+    assert conformance.check_memorisation(kernel(0.1))
+    with pytest.raises(CollapseError, match="nearer to one of 500 training rows"):
+        conformance.check_memorisation(kernel(1e-5))
+
+
+def test_each_comparison_gets_its_share_of_the_level():
+    with pytest.raises(CollapseError) as found:
+        conformance.check_one_step_fidelity(normal(0.5))
+    # a variance and three tails, in two directions each
+    assert f"at level {share(ALPHA) / 8:.2g};" in str(found.value)
+
+
+def test_a_last_batch_of_half_of_the_rows_is_noticed():
+    half = Learner(Normal(), lambda model, rows, rng: moments(rows[len(rows) // 2 :]))
+
+    with pytest.raises(CollapseError, match="got location of the draws moved by 0"):
+        conformance.check_row_order(half)
+
+
+def test_each_statistic_of_the_order_gets_half_of_the_level():
+    with pytest.raises(CollapseError) as found:
+        conformance.check_row_order(Learner(Normal(), last_batch))
+    assert f"at level {share(ALPHA) / 2:.2g}," in str(found.value)
+
+
+def test_one_statistic_alone_must_reach_half_of_the_level(monkeypatch):
+    # the smallest p-value, 1.1e-5, is below the level of 2e-5 and above its half
+    level = 2e-5
+    monkeypatch.setattr(fit_order, "comb", lambda *_: math.inf)
+    subject = Subject(Learner(Normal(), last_batch)).during("check_row_order", level)
+
+    with pytest.raises(Inconclusive, match=r"0\.5 must be"):
+        CATALOG["check_row_order"].body(subject)
+
+
+def test_a_level_that_no_exact_test_reaches_is_said():
+    def last(model, rows, rng):
+        return moments(rows[-50:])
+
+    with pytest.raises(Inconclusive, match="too small for an exact test: raise alpha"):
+        conformance.check_row_order(Learner(Normal(), last), alpha=1e-6)

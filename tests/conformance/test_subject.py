@@ -1,0 +1,177 @@
+"""A model under test is made, copied and made ready the same way for every check."""
+
+import numpy as np
+import pytest
+
+from collapse_bench.conformance.outcomes import NotApplicable
+from collapse_bench.conformance.subject import READY_ROWS, Subject
+from collapse_bench.data import SampleSet, two_gaussians
+from collapse_bench.errors import Inconclusive, ModelError
+from collapse_bench.models import Categorical, Gaussian
+
+
+class Unfitted:
+    """Needs rows before it can be drawn from."""
+
+    kind = "numbers"
+
+    def __init__(self):
+        self.rows = None
+
+    def sample(self, size, *, rng):
+        if self.rows is None:
+            raise RuntimeError("not fitted")
+        return self.rows[rng.integers(len(self.rows), size=size)]
+
+    def fit(self, samples, *, rng):
+        new = Unfitted()
+        new.rows = samples
+        return new
+
+
+class Sampler:
+    """Has no fit."""
+
+    def sample(self, size, *, rng):
+        return rng.normal(size=(size, 2))
+
+
+def test_an_instance_that_can_be_drawn_from_is_taken_as_it_is():
+    model = Gaussian([3.0, 4.0], np.eye(2))
+    subject = Subject(model)
+
+    assert subject.model is not model  # a copy: the caller's stays out of reach
+    assert subject.model.mean.tolist() == [3.0, 4.0]
+    assert (subject.kind, subject.width) == ("numbers", 2)
+
+
+def test_an_unfitted_instance_a_class_and_a_factory_are_fitted_to_the_reference():
+    reference = np.arange(10.0)[:, None]
+    for candidate in (Unfitted(), Unfitted, lambda: Unfitted()):
+        ready = Subject(candidate, reference).model
+        assert set(ready.rows.ravel()) == set(range(10))
+
+
+@pytest.mark.parametrize(
+    "reference", [two_gaussians(), "two-gaussians", SampleSet.of(np.zeros((5_000, 1)))]
+)
+def test_a_large_reference_is_taken_a_part_of(reference):
+    assert len(Subject(Unfitted(), reference).model.rows) == READY_ROWS
+
+
+def test_codes_have_a_reference_of_their_own():
+    assert Subject("categorical").kind == "codes"
+    assert Subject("gaussian").kind == "numbers"
+
+
+def test_a_spec_is_loaded_with_its_arguments():
+    subject = Subject("gaussian", arguments={"mean": 5.0, "covariance": 0.0})
+
+    assert subject.name == "gaussian"
+    assert not subject.model.sample(3, rng=subject.rng()).std() > 10
+
+
+def test_what_can_be_drawn_from_alone_has_no_fit():
+    subject = Subject(Sampler())
+
+    with pytest.raises(NotApplicable, match="has no fit"):
+        subject.fit(subject.draw(10))
+
+
+def test_fitting_leaves_the_ready_model_and_the_rows_alone():
+    class Greedy(Unfitted):
+        def fit(self, samples, *, rng):
+            self.rows = samples
+            samples[:] = 0
+            return self
+
+    subject = Subject(Greedy())
+    before = subject.model.rows.copy()
+    rows = np.ones((5, 1))
+    fitted = subject.fit(rows)
+
+    assert (rows == 1).all()
+    assert fitted is not subject.model
+    np.testing.assert_array_equal(subject.model.rows, before)
+
+
+def test_streams_differ_by_check_and_name_and_repeat():
+    subject = Subject(Gaussian(), seed=3)
+    one, other = (subject.during(name, 0.01) for name in ("check_a", "check_b"))
+
+    assert one.rng("x").random() == one.rng("x").random()
+    assert one.rng("x").random() != one.rng("y").random() != other.rng("y").random()
+    assert one.model is other.model  # made ready once
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: 1 / 0, "raised ZeroDivisionError"),
+        (lambda: Broken("sample"), "raised OSError: no disk"),
+        (lambda: Broken("fit"), "raised OSError: no disk"),
+        (lambda: Broken("none"), "must return the fitted model; got None"),
+        (lambda: Broken("text"), r"must return a model with sample\(size, \*, rng\)"),
+        (lambda: Uncopied(), "raised TypeError: cannot be copied"),
+    ],
+)
+def test_a_model_that_cannot_be_made_ready_says_why_each_time(make, sentence):
+    subject = Subject(make if make.__code__.co_names != ("Uncopied",) else make())
+
+    for _ in range(2):
+        with pytest.raises(ModelError, match=sentence):
+            subject.draw(2)
+
+
+class Broken(Unfitted):
+    def __init__(self, where):
+        super().__init__()
+        self.where = where
+
+    def sample(self, size, *, rng):
+        if self.where == "sample":
+            raise OSError("no disk")
+        return super().sample(size, rng=rng)
+
+    def fit(self, samples, *, rng):
+        if self.where == "fit":
+            raise OSError("no disk")
+        return {"sample": self, "none": None, "text": "fitted"}[self.where]
+
+
+class Uncopied(Sampler):
+    def __deepcopy__(self, memo):
+        raise TypeError("cannot be copied")
+
+
+def test_work_beyond_the_budget_ends_a_check_undecided():
+    subject = Subject(Gaussian(), budget=2)
+    subject.afford("a fit", 2.0)
+
+    with pytest.raises(Inconclusive, match=r"a fit would take about 3 s .* raise the budget"):
+        subject.afford("a fit", 3.0)
+
+
+def test_durations_are_measured_once():
+    calls = []
+    subject = Subject(Gaussian())
+    for _ in range(3):
+        assert subject.seconds("a call", lambda: calls.append(1)) >= 0
+
+    assert 2 <= len(calls) <= 10  # the first one may import or compile
+
+
+@pytest.mark.parametrize(
+    ("candidate", "arguments", "code"),
+    [
+        ("gaussian", None, "check_x('gaussian', seed=0)"),
+        ("gaussian", {"ddof": 0}, "check_x(model, seed=0)"),
+        (Gaussian, None, "check_x(Gaussian, seed=0)"),
+        (Categorical([0.5, 0.5]), None, "check_x(model, seed=0)"),
+    ],
+)
+def test_the_snippet_is_code(candidate, arguments, code):
+    snippet = Subject(candidate, arguments=arguments).during("check_x", 0.1).snippet()
+
+    compile(snippet, "snippet", "exec")
+    assert snippet.splitlines()[-1] == code

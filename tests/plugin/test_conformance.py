@@ -1,0 +1,179 @@
+"""The conformance suite under pytest: who is checked, what is counted, how it ends."""
+
+import json
+
+import pytest
+
+from collapse_bench.conformance import all_checks
+
+SUITE = ("--pyargs", "collapse_bench.suites.conformance.test_model")
+MODELS = """
+import time
+from collapse_bench.models import Gaussian
+
+
+class Fine(Gaussian):
+    pass
+
+
+class Stuck(Gaussian):
+    def sample(self, size, *, rng):
+        import numpy
+        return super().sample(size, rng=numpy.random.default_rng(1))
+
+
+class Hangs(Gaussian):
+    def sample(self, size, *, rng):
+        if size > 8:
+            time.sleep(60)
+        return super().sample(size, rng=rng)
+
+
+class Mute:
+    def fit(self, samples, *, rng):
+        return self
+"""
+TWO = "check_seed_sensitivity or check_seed_determinism"
+
+
+@pytest.fixture
+def suite(session, pytester):
+    """Run the conformance suite in this process; return its result and its report."""
+    pytester.makepyfile(strangers=MODELS)
+    pytester.syspathinsert()
+
+    def run(*arguments):
+        result = session(*SUITE, "--collapse-report=out.json", "-rs", *arguments)
+        path = pytester.path / "out.json"
+        return result, json.loads(path.read_text()) if path.exists() else None
+
+    return run
+
+
+def test_without_a_model_three_are_checked(suite):
+    result, report = suite("-k", TWO, "-v")
+
+    result.assert_outcomes(passed=6, deselected=3 * (len(all_checks()) - 2))
+    assert {record["model"] for record in report["conformance"]} == {
+        "categorical",
+        "gaussian",
+        "sklearn.mixture:GaussianMixture",
+    }
+    result.stdout.fnmatch_lines(
+        ["*test_conformance?sklearn.mixture:GaussianMixture-check_seed_determinism?*"]
+    )
+
+
+def test_what_was_not_selected_was_not_run_and_is_not_green(suite, last):
+    result, report = suite("-k", "categorical and check_seed_determinism")
+    others = len(all_checks()) - 1
+
+    assert result.ret == 6
+    assert f"1 pass, 0 fail, 0 inconclusive, {others} not run" in last(result)
+    assert report["summary"]["not_run"] == others  # of this model alone: the others declare nothing
+
+
+def test_a_model_needs_no_reference(suite):
+    result, report = suite("--collapse-model=strangers:Fine", "-k", TWO)
+
+    result.assert_outcomes(passed=2, deselected=len(all_checks()) - 2)
+    assert [set(record) for record in report["conformance"]] == [
+        {"model", "check", "status", "reason", "seconds", "seed"}
+    ] * 2
+    assert {record["model"] for record in report["conformance"]} == {"strangers:Fine"}
+
+
+def test_a_defect_fails_with_its_reason_and_the_code_that_repeats_it(suite, last):
+    result, report = suite("--collapse-model=strangers:Stuck", "-k", TWO)
+    (failed,) = [record for record in report["conformance"] if record["status"] == "failed"]
+
+    assert result.ret == 1
+    assert failed["check"] == "check_seed_sensitivity"
+    result.stdout.fnmatch_lines(
+        [
+            "*FAILED check_seed_sensitivity of strangers:Stuck: *",
+            "*reproduce it with*",
+            "*from collapse_bench.conformance import check_seed_sensitivity*",
+            "*check_seed_sensitivity('strangers:Stuck', seed=0)*",
+        ]
+    )
+    assert "1 pass, 1 fail" in last(result)
+
+
+def test_what_does_not_apply_is_skipped_with_its_reason_and_counted(suite, last):
+    result, report = suite("--collapse-model=strangers:Fine", "-k", "support_nesting")
+
+    result.assert_outcomes(skipped=1, deselected=len(all_checks()) - 1)
+    assert report["conformance"][0]["status"] == "skipped"
+    assert "1 conformance checks did not apply" in last(result)
+    assert result.ret == 6  # nothing was shown
+
+
+def test_a_model_of_a_conftest_is_checked_as_it_is(suite, pytester):
+    pytester.makeconftest(
+        """
+        import pytest
+        from strangers import Fine
+
+        @pytest.fixture(scope="session", params=[1.0, 4.0], ids=["narrow", "wide"])
+        def collapse_model(request):
+            return Fine(0.0, request.param)
+        """
+    )
+    result, report = suite("-k", "check_seed_determinism")
+
+    result.assert_outcomes(passed=2, deselected=2 * (len(all_checks()) - 1))
+    assert len({record["model"] for record in report["conformance"]}) == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        ("--collapse-model=strangers:Missing", "has no 'Missing'"),
+        ("--collapse-model=strangers:Mute", "must have sample(size, *, rng)"),
+        ("--collapse-timeout=0", "must be a positive number of seconds"),
+        ("--collapse-timeout=soon", "must be a positive number of seconds"),
+    ],
+)
+def test_what_cannot_be_checked_is_a_usage_error(suite, option, sentence):
+    result, report = suite(option, "-k", "check_seed_determinism")
+
+    assert result.ret == 4
+    assert report is None
+    assert sentence in result.stdout.str() + result.stderr.str()
+
+
+def test_a_model_that_hangs_is_ended_and_the_others_still_run(suite):
+    options = ("--collapse-model=strangers:Hangs", "--collapse-timeout=5")
+    result, report = suite(*options, "-k", "check_seed_determinism or check_fit_returns_new")
+    records = {record["check"]: record for record in report["conformance"]}
+
+    assert result.ret == 1
+    assert "within the timeout of 5 s" in records["check_seed_determinism"]["reason"]
+    assert len(records) == 2
+
+
+def test_the_table_has_a_line_for_each_model(suite):
+    result, _ = suite("--collapse-model=strangers:Stuck", "-k", TWO)
+
+    result.stdout.fnmatch_lines(
+        [
+            "strangers:Stuck: 1 passed, 1 failed, 0 inconclusive, * not run, 0 don't apply; * s",
+            "  FAIL          check_seed_sensitivity: *",
+        ]
+    )
+
+
+def test_workers_report_what_one_process_reports(process, pytester):
+    pytester.makepyfile(strangers=MODELS)
+    options = ("--collapse-model=strangers:Stuck", "--collapse-report=out.json", "-k", TWO)
+    reports = []
+    for more in ((), ("-n2",)):
+        process(*SUITE, *options, *more)
+        reports.append(json.loads((pytester.path / "out.json").read_text()))
+        for record in reports[-1]["conformance"]:
+            del record["seconds"]
+
+    assert len(reports[0]["conformance"]) == 2
+    assert reports[0]["conformance"] == reports[1]["conformance"]
+    assert reports[0]["summary"] == reports[1]["summary"]
