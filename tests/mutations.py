@@ -206,4 +206,4 @@ def _shifted(size: Any, by: int) -> Any:
 if __name__ == "__main__":
     import pytest
 
-    sys.exit(pytest.main(["tests/test_suites.py", "-k", "paper", "-q"]))
+    sys.exit(pytest.main(["tests/test_suites.py", "-m", "slow", "-q"]))
