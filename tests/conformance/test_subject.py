@@ -1,5 +1,7 @@
 """A model under test is made, copied and made ready the same way for every check."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -175,3 +177,19 @@ def test_the_snippet_is_code(candidate, arguments, code):
 
     compile(snippet, "snippet", "exec")
     assert snippet.splitlines()[-1] == code
+
+
+def test_a_busy_machine_makes_no_model_slower(monkeypatch):
+    clock, busy = iter([0.0, 10.0] * 2), iter([0.0, 2.0] * 2)  # others had four fifths of it
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(time, "process_time", lambda: next(busy))
+
+    assert Subject(Gaussian()).seconds("busy", lambda: None) == 2.0
+
+
+def test_a_model_that_waits_for_a_device_takes_the_time_of_the_clock(monkeypatch):
+    clock, busy = iter([0.0, 10.0] * 2), iter([0.0, 0.5] * 2)
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(time, "process_time", lambda: next(busy))
+
+    assert Subject(Gaussian()).seconds("waiting", lambda: None) == 10.0
