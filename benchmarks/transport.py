@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import ot
 import scipy.stats
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
+from threadpoolctl import threadpool_limits
 
 from collapse_bench.metrics import (
     bures,

@@ -105,10 +105,15 @@ def recurse(
     drawn = rows
     if drawn is None:
         drawn = draw(law, evaluated, rng=generator(seed, "reference"), kind=_codes(kind))
-    target = target_of(law, drawn, kind=kind, tails=any(name.startswith("tail") for name in names))
+    known = law.numpy() if hasattr(law, "numpy") else law
+    target = target_of(
+        known, drawn, kind=kind, tails=any(name.startswith("tail") for name in names)
+    )
     forms = {name: _form(name, measure, founder, target) for name in names}
 
-    process = _Process(founder, law if rows is None else rows, regime, sizes, seed)
+    process = _Process(
+        founder, _beside(law, founder) if rows is None else rows, regime, sizes, seed
+    )
     values = {name: np.empty((generations + 1, replicates)).T for name in names}
     last: list[Any] = []
     blocks = process.blocks(replicates)
@@ -225,6 +230,13 @@ def _same_space(model: Any, other: Any) -> bool:
     return bool(model.dimension == other.dimension)
 
 
+def _beside(law: Any, founder: Any) -> Any:
+    """Return a law of the founder's own family with its state where the founder's is."""
+    if type(law) is not type(founder) or not hasattr(founder, "device"):
+        return law
+    return law.numpy() if founder.device is None else law.to(founder.device)
+
+
 def _width(process: _Process) -> int:
     """Return the number of values in one sample."""
     return int(getattr(process.founder, "dimension", 1))
@@ -236,9 +248,10 @@ def _codes(kind: str) -> Literal["numbers", "codes"]:
 
 def _sizes(size: Size, generations: int) -> list[int]:
     """Return the draws of each generation as a list of T."""
+    sizes: list[Any]
     if callable(size):
         sizes = [size(t) for t in range(generations)]
-    elif isinstance(size, Sequence | np.ndarray):
+    elif isinstance(size, Sequence | np.ndarray) and not isinstance(size, str | bytes):
         if len(size) < generations:
             raise InvalidArgument(
                 f"size must have an entry for each of {generations} generations; got {len(size)}"

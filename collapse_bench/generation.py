@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -100,8 +102,10 @@ def calling(model: Any, call: str) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:
         told = " ".join(str(error).split())[:MOST_TOLD]
+        last = traceback.extract_tb(error.__traceback__)[-1]
         raise ModelError(
-            f"{_name(model)}.{call} must return; it raised {type(error).__name__}: {told}"
+            f"{_name(model)}.{call} must return; it raised {type(error).__name__}: {told} "
+            f"({Path(last.filename).name}, line {last.lineno})"
         ) from error
 
 

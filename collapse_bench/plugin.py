@@ -9,6 +9,7 @@ reports them from any worker of pytest-xdist; only that process writes.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -143,6 +144,17 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
     if config.option.collectonly or config.option.verbose < 0:
         return []
     return summary.header(config)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    # Tests of parametrize_with_checks follow the options, and leave their records in the report.
+    if "collapse_bench.conformance.parametrize" not in sys.modules:
+        return (yield)
+    from collapse_bench.harness.conformance import session_of
+
+    with session_of(item):
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -8,6 +8,7 @@ with Hypothesis, so that ``st.from_type(Gaussian)`` and ``st.builds`` find them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -349,13 +350,16 @@ def scenarios(
     _bounds("generations", 1, max_generations)
     _bounds("replicates", 1, max_replicates)
     founder = draw(models() if founders is None else founders)
-    wide = getattr(founder, "dimension", 1)
+    regime = draw(_regimes(kind=founder.kind) if regimes is None else regimes)
+    # a sample of d + 2 rows or more has a covariance of full rank
+    least = max(min_size, getattr(founder, "dimension", 1) + 2)
+    if isinstance(regime, FixedReal):  # its real set has a row at the least
+        least = max(least, math.ceil(1 / regime.share))
     return Scenario(
         founder=founder,
-        regime=draw(_regimes(kind=founder.kind) if regimes is None else regimes),
+        regime=regime,
         generations=draw(st.integers(1, max_generations)),
-        # a sample of d + 2 rows or more has a covariance of full rank
-        size=draw(size_schedules(min_size=max(min_size, wide + 2), max_size=max_size + wide)),
+        size=draw(size_schedules(min_size=least, max_size=max(max_size, least))),
         replicates=draw(st.integers(1, max_replicates)),
         seed=draw(seeds()),
     )

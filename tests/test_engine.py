@@ -335,3 +335,46 @@ class Broken(Wrapped):
 def test_bad_input_is_one_sentence(founder, settings, error, sentence):
     with pytest.raises(error, match=sentence):
         recurse(founder, **settings)
+
+
+@pytest.mark.parametrize(
+    "regime", [FreshReal(0.4), FixedReal(0.4), Mixture(0.5, 0.0, 0.5)], ids=repr
+)
+@pytest.mark.parametrize(("of_founder", "of_law"), [("cpu", None), (None, "cpu"), ("cpu", "cpu")])
+@pytest.mark.parametrize("family", ["line", "plane", "codes"])
+def test_a_law_is_drawn_from_wherever_it_computes(family, of_founder, of_law, regime):
+    """The draws are of the founder's kind; so a law elsewhere changes nothing, not even them."""
+    founder, law, metric = {
+        "line": (Gaussian(), Gaussian(1.0, 2.0), "log_variance"),
+        "plane": (Gaussian([0, 0]), Gaussian([1, 0], [[2, 1], [1, 2]]), "log_variance"),
+        "codes": (Categorical([0.5, 0.5]), Categorical([0.2, 0.8]), "gini_simpson"),
+    }[family]
+
+    def run(law):
+        model = founder if of_founder is None else founder.to(of_founder)
+        settings = {"generations": 3, "size": 20, "replicates": 3, "metrics": [metric]}
+        return recurse(model, law, regime, **settings).values[metric]
+
+    beside = law if of_founder is None else law.to(of_founder)
+    assert np.array_equal(run(law if of_law is None else law.to(of_law)), run(beside))
+
+
+def test_each_block_of_lineages_is_measured_by_draws_of_its_own():
+    """The founder is one model: only the draws it is measured by can differ between replicates."""
+    trajectory = recurse(Wrapped(Gaussian()), generations=1, replicates=4, metrics=["variance"])
+
+    assert trajectory.measured == {"variance": "samples"}
+    assert len(np.unique(trajectory.values["variance"][:, 0])) == 4
+
+
+@pytest.mark.parametrize("law", [None, Gaussian([1.0, 0.0]).to("cpu")])
+def test_what_is_aimed_at_is_in_the_memory_of_the_cpu(law, monkeypatch):
+    """The tensors of a law on another device are no numbers to numpy."""
+    found = []
+    target_of = engine.target_of
+    monkeypatch.setattr(
+        engine, "target_of", lambda law, *a, **k: found.append(law) or target_of(law, *a, **k)
+    )
+    recurse(Gaussian([0.0, 0.0]).to("cpu"), law, generations=1, size=20, metrics=["variance"])
+
+    assert [aim.device for aim in found] == [None]

@@ -243,15 +243,16 @@ def raising(error):
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (ValueError("weights\n  are gone"), "it raised ValueError: weights are gone$"),
-        (SystemExit(0), "it raised SystemExit: 0$"),
-        (MemoryError(), "it raised MemoryError: $"),
-        (RuntimeError("x" * 10_000), "it raised RuntimeError: x{300}$"),
+        (ValueError("weights\n  are gone"), "it raised ValueError: weights are gone"),
+        (SystemExit(0), "it raised SystemExit: 0"),
+        (MemoryError(), "it raised MemoryError: "),
+        (RuntimeError("x" * 10_000), "it raised RuntimeError: x{300}"),
     ],
 )
 def test_what_a_model_raises_names_the_call(error, told):
     with pytest.raises(
-        ModelError, match=rf"^Model\.sample\(3, rng=rng\) must return; {told}"
+        ModelError,
+        match=rf"^Model\.sample\(3, rng=rng\) must return; {told} \(test_generation.py, line ",
     ) as got:
         draw(Model(raising(error)), 3, rng=generator(0))
     assert got.value.__cause__ is error

@@ -50,6 +50,8 @@ class Library:
         ``(wrapped,)``: whether it has to be fitted before it can be drawn from.
     move
         ``(wrapped, device)``: the same object on another device, the given one left where it is.
+    trains
+        Whether ``fit`` is a training loop that the caller gave.
     copies
         Whether a copy of the object, or a pickled one, is the same law.
     """
@@ -61,6 +63,7 @@ class Library:
     moments: Callable[[Any], Moments | None] = _no_moments
     unfitted: Callable[[Any], bool] = _never
     move: Callable[[Any, Any], Any] | None = None
+    trains: bool = False
     copies: bool = True
 
 
@@ -103,7 +106,7 @@ class Adapted:
     """
 
     def __init__(
-        self, wrapped: Any, library: Library, kind: Kind, again: Callable[[Any], Any]
+        self, wrapped: Any, library: Library, kind: Kind, again: Callable[[Any, NDArray[Any]], Any]
     ) -> None:
         self.wrapped, self.kind = wrapped, kind
         self._library, self._again = library, again
@@ -125,6 +128,11 @@ class Adapted:
     def unfitted(self) -> bool:
         """Whether it has to be fitted before it can be drawn from."""
         return self._library.unfitted(self.wrapped)
+
+    @property
+    def trains(self) -> bool:
+        """Whether ``fit`` is a training loop that the caller gave: it starts over each time."""
+        return self._library.trains
 
     def sample(self, size: int, *, rng: np.random.Generator) -> NDArray[Any]:
         """Draw ``size`` samples: (size, d) float64 or (size,) codes, in no particular order.
@@ -159,7 +167,7 @@ class Adapted:
                 f"fit of {name_of(self)} must return the fitted model; got None: end it with "
                 "`return`"
             )
-        return self._again(fitted)
+        return self._again(fitted, rows)
 
     def _log_prob(self, samples: Any) -> NDArray[np.float64]:
         """Return the log-density, or log-probability of a code, of each sample: shape (n,)."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import sys
+import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +13,10 @@ import numpy as np
 from numpy.random.mtrand import get_bit_generator, set_bit_generator
 
 __all__ = ["isolated", "seed_of"]
+
+# The generators are one for all threads: two that seed and restore them in turn would draw from
+# each other's seed and put back each other's state.
+_ONE_AT_A_TIME = threading.RLock()
 
 LONGEST_SEED = 63  # bits; torch takes a signed 64-bit integer
 
@@ -32,9 +38,27 @@ def isolated(rng: np.random.Generator | None = None) -> Iterator[None]:
 
     Notes
     -----
-    Generators are global to the process, so other threads see them change meanwhile. torch is
-    looked after where it is loaded already, its CUDA generators where CUDA is in use already.
+    Generators are global to the process. Blocks on several threads take turns, so a block mustn't
+    wait for a thread that wants one; threads outside of them see the generators change. torch is
+    looked after where it is loaded already, its CUDA generators where CUDA is in use already; a
+    block with a stream that loads torch itself is warned about.
     """
+    with _ONE_AT_A_TIME:
+        loaded = "torch" in sys.modules
+        with _swapped(rng):
+            yield
+        if rng is not None and not loaded and "torch" in sys.modules:
+            warnings.warn(
+                "torch must be imported before the first call of a model that draws from it; it "
+                "was imported inside this one, whose draws from torch no seed repeats: import it "
+                "at the top of the module",
+                RuntimeWarning,
+                stacklevel=3,  # past contextlib
+            )
+
+
+@contextmanager
+def _swapped(rng: np.random.Generator | None) -> Iterator[None]:
     seed = 0 if rng is None else int(rng.integers(1 << LONGEST_SEED))
     python, bits, legacy = random.getstate(), get_bit_generator(), _legacy()
     torch = sys.modules.get("torch")

@@ -41,7 +41,10 @@ KNOWN = (
     "frozen distributions, torch distributions, torch modules that sample or return a "
     "distribution, objects with sample(num_rows=), functions f(n, seed) and files of samples"
 )
-FIT = "give as_model fit=, a function of (model, samples, rng) that returns the fitted one"
+FIT = (
+    "give as_model fit=, a function of (model, samples, rng) that returns the fitted one, or "
+    "need=('sample',) if it is only to be drawn from"
+)
 
 RECOGNIZE = (
     scikit_learn.recognize,
@@ -66,6 +69,9 @@ def as_model(
     """Return ``obj`` as a model: itself if it is one, else an adapter around it.
 
     Nothing is drawn, fitted or changed here, and no library is imported that ``obj`` isn't of.
+    What the adapter draws or fits is a function of ``rng`` alone if torch, where it is used, is
+    imported before the first call: one that imports it is warned about. Calls on several threads
+    take turns, because the global generators are one for all: none may wait for another's.
 
     Parameters
     ----------
@@ -82,7 +88,8 @@ def as_model(
           codes. None of them is fitted unless ``fit`` says how;
         - a ``torch.nn.Module`` with ``sample`` of a number or a shape, or one that returns a
           distribution when it is called without arguments, as zuko's flows do. It is put in
-          evaluation mode for each draw; ``fit`` is its training loop;
+          evaluation mode for each draw; ``fit`` is its training loop. Of a pair of samples and
+          n floats the second is taken for log-densities and left out;
         - an object with ``sample(num_rows=)`` and ``fit(frame)``, as SDV's synthesizers;
         - a function ``f(n, seed)``; ``rng`` in place of ``seed`` gets the generator itself;
         - a path of a file of samples, or a ``SampleSet``: the law of its rows, drawn with
@@ -95,17 +102,19 @@ def as_model(
         What its samples are, where that isn't what its library would say.
     fit
         ``(obj, samples, rng)`` returns a fitted object of any kind named above. ``obj`` is a deep
-        copy, with the parameters it has by then, and may be trained in place; ``samples`` are
-        (n, d) float64 numbers or (n,) codes. Goes before a fit that the object has.
+        copy of the object as it was given, whichever generation is fitted, and may be trained in
+        place; ``samples`` are (n, d) float64 numbers or (n,) codes. Goes before a fit that the
+        object has.
     columns
-        Names of the columns, for a synthesizer or a file.
+        Names of the columns, for a synthesizer or a file. A synthesizer's columns come in this
+        order; without names, as they come until its own fit, which numbers them from column_0 on.
 
     Raises
     ------
     InvalidSpec
         If a method is missing or can't be called as the protocol says, or ``kind`` is unknown;
         each such method is listed with the signature that is wanted. If a library's object can't
-        be used: another kernel, a batch of distributions, parameters that are arrays.
+        be used: another kernel, a batch of distributions, parameters that are arrays, pairs.
     InvalidArgument
         If ``kind``, ``fit`` or ``columns`` don't fit the object.
     """
@@ -113,7 +122,23 @@ def as_model(
         one_of("kind", kind, KINDS)
     if fit is not None and not callable(fit):
         raise InvalidArgument(f"fit must be a function of (model, samples, rng); got fit={fit!r}")
+    if isinstance(columns, str):
+        raise InvalidArgument(f"columns must be a sequence of names; got columns={columns!r}")
+    return _as_model(obj, None, need, name, kind, fit, columns)
+
+
+def _as_model(
+    obj: Any,
+    start: Any,
+    need: Sequence[str],
+    name: str,
+    kind: Kind | None,
+    fit: Fit | None,
+    columns: Sequence[str] | None,
+) -> Model:
+    """Return ``obj`` as a model whose training starts from ``start``; None: from ``obj``."""
     obj = _opened(obj, name, kind, columns)
+    start = obj if start is None else start
     if fit is None and _satisfies(obj, need):
         return _itself(obj, name, kind)
     library = _library(obj, name, columns)
@@ -122,17 +147,35 @@ def as_model(
     if library is None:
         raise InvalidSpec(_refusal(obj, need, name))
     if fit is not None:
-        library = replace(library, fit=functools.partial(_trained, fit=fit, copies=library.copies))
+        trained = functools.partial(_trained, start=start, fit=fit, copies=library.copies)
+        library = replace(library, fit=trained, trains=True)
     if "fit" in need and library.fit is None:
         raise InvalidSpec(
             f"{name} must have {SIGNATURES['fit']}; got {_described(obj)}, which is only sampled "
             f"from: {FIT}"
         )
-    kept = columns if synthesizer.is_one(obj) else None
     again = functools.partial(
-        as_model, need=("sample",), name=f"fit of {name}", kind=kind, fit=fit, columns=kept
+        _fitted, start=start, name=f"fit of {name}", kind=kind, fit=fit, columns=columns
     )
     return Adapted(obj, library, kind or library.kind, again)
+
+
+def _fitted(
+    obj: Any,
+    samples: NDArray[Any],
+    *,
+    start: Any,
+    name: str,
+    kind: Kind | None,
+    fit: Fit | None,
+    columns: Sequence[str] | None,
+) -> Model:
+    """Return what a fit to ``samples`` made as a model like the one that was fitted."""
+    if not synthesizer.is_one(obj):
+        columns = None
+    elif columns is None and fit is None:
+        columns = synthesizer.numbered(samples)  # as the rows were named for it
+    return _as_model(obj, start, ("sample",), name, kind, fit, columns)
 
 
 def unfitted(obj: Any) -> bool:
@@ -194,9 +237,10 @@ def _library(obj: Any, name: str, columns: Sequence[str] | None) -> Library | No
 
 
 def _trained(
-    obj: Any, samples: NDArray[Any], rng: np.random.Generator, *, fit: Fit, copies: bool
+    obj: Any, samples: NDArray[Any], rng: np.random.Generator, *, start: Any, fit: Fit, copies: bool
 ) -> Any:
-    return fit(copy.deepcopy(obj) if copies else obj, samples, rng)
+    del obj  # were training to start from the present parameters, to do nothing would look sound
+    return fit(copy.deepcopy(start) if copies else start, samples, rng)
 
 
 def _refusal(obj: Any, need: Sequence[str], name: str) -> str:

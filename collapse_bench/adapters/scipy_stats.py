@@ -38,8 +38,15 @@ def recognize(obj: Any, name: str) -> Library | None:
     if made_by(obj, "scipy", "rv_frozen"):
         _demand_single(name, obj, [*obj.args, *obj.kwds.values()])
         return DISCRETE if made_by(obj, "scipy", "rv_discrete_frozen") else CONTINUOUS
+    if made_by(obj, "scipy", "normal_inverse_gamma_frozen"):
+        raise InvalidSpec(
+            f"{name} must draw rows; got {type(obj).__name__}, which draws a pair of arrays: wrap "
+            "it in a function f(n, seed)"
+        )
     if made_by(obj, "scipy", "multi_rv_frozen"):
-        return SEVERAL if _density(obj) else SEVERAL_WITHOUT_DENSITY
+        # The density of a matrix, though of 1 x 1, is not one of a row.
+        matrix = made_by(obj, "scipy", "wishart_frozen", "invwishart_frozen")
+        return SEVERAL if _density(obj) and not matrix else SEVERAL_WITHOUT_DENSITY
     if made_by(obj, "scipy", "_ProbabilityDistribution"):  # scipy.stats.Normal and its kin
         _demand_single(name, obj, [np.empty(getattr(obj, "_shape", ()))])
         return NEW_DISCRETE if made_by(obj, "scipy", "DiscreteDistribution") else NEW
@@ -126,10 +133,16 @@ def _log_prob(frozen: Any, samples: NDArray[Any]) -> Any:
 def _log_prob_several(frozen: Any, samples: NDArray[Any]) -> Any:
     # dirichlet alone wants its rows as columns
     rows = samples.T if made_by(frozen, "scipy", "dirichlet_frozen") else samples
-    return np.reshape(_density(frozen)(rows), -1)
+    if not made_by(frozen, "scipy", "multivariate_hypergeom_frozen"):
+        return np.reshape(_density(frozen)(rows), -1)
+    # This one wants integers. Others have no probability, and nor has -1.
+    whole = ((rows == np.rint(rows)) & (np.abs(rows) < 2**53)).all(axis=1)
+    return np.reshape(frozen.logpmf(np.where(whole[:, None], rows, -1).astype(np.int64)), -1)
 
 
 def _moments(frozen: Any) -> Moments | None:
+    if frozen.dist.name == "vonmises":  # drawn on the circle, with the moments of the line
+        return None
     mean, variance = frozen.stats("mv")
     return _finite([mean], [[variance]])
 

@@ -15,7 +15,7 @@ from collapse_bench.adapters.adapted import Library
 from collapse_bench.adapters.isolation import seed_of
 from collapse_bench.errors import InvalidArgument, ModelError
 
-__all__ = ["is_one", "recognize"]
+__all__ = ["is_one", "numbered", "recognize"]
 
 
 def is_one(obj: Any) -> bool:
@@ -25,6 +25,12 @@ def is_one(obj: Any) -> bool:
     except (AttributeError, TypeError, ValueError):  # nothing to call, or written in C
         return False
     return "num_rows" in parameters and not inspect.isclass(obj)
+
+
+def numbered(samples: NDArray[Any]) -> list[str]:
+    """Return the names that the columns of ``samples`` get where the user gave none."""
+    width = 1 if samples.ndim == 1 else samples.shape[1]
+    return [f"column_{i}" for i in range(width)]
 
 
 def recognize(obj: Any, columns: Sequence[str] | None = None) -> Library:
@@ -48,8 +54,8 @@ def _fit(
     import pandas
 
     del rng  # the global generators are seeded
-    width = 1 if samples.ndim == 1 else samples.shape[1]
-    names = [f"column_{i}" for i in range(width)] if columns is None else columns
+    width = len(numbered(samples))
+    names = numbered(samples) if columns is None else columns
     if len(names) != width:
         raise InvalidArgument(f"columns must name {width} columns; got columns={names!r}")
     fresh = copy.deepcopy(synthesizer)  # fit changes it in place and returns nothing
@@ -72,6 +78,10 @@ def _draw(
             raise ModelError(f"sample must return the column {missing[0]!r}; got {_names(frame)}")
         frame = frame[columns]  # it may come in another order
     values = frame.to_numpy()
+    mixed = values.dtype == object or (values.dtype == bool and values.shape[1] > 1)
+    if mixed and all(kind.kind in "iufb" for kind in frame.dtypes):
+        # Nullable columns or flags beside others; what is missing is no finite number.
+        return frame.to_numpy(dtype=np.float64, na_value=np.nan)
     if values.dtype == object and not all(isinstance(x, str) for x in values.flat):
         raise ModelError(
             f"sample must return columns of numbers, or one of codes; got {_names(frame)}: name "

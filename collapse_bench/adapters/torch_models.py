@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = ["recognize"]
+
+# Laws whose `variance` is no variance of what they draw: VonMises gives the circular one, and in
+# single precision ContinuousBernoulli's is off by its own size next to probs = 0.5.
+WITHOUT_MOMENTS = ("ContinuousBernoulli", "VonMises")
+
+# How a parameter is annotated that takes the shape of what is drawn.
+SHAPES = {"Size", "_size", "Tuple", "tuple"}
 
 
 def recognize(obj: Any, name: str) -> Library | None:
@@ -91,6 +99,11 @@ def _log_prob(law: Any, samples: NDArray[Any]) -> Any:
 
 
 def _moments(law: Any) -> Moments | None:
+    inner = law  # and what it is made of, by Independent or MixtureSameFamily
+    while inner is not None:
+        if made_by(inner, "torch", *WITHOUT_MOMENTS):
+            return None
+        inner = getattr(inner, "base_dist", None) or getattr(inner, "component_distribution", None)
     try:
         mean = law.mean
         covariance = law.covariance_matrix if law.event_shape else law.variance
@@ -145,11 +158,19 @@ def _how_sampled(name: str, module: Any) -> tuple[bool, str | None]:
         ) from error
     first = parameters[0]
     shaped = (
-        "shape" in first.name
-        or isinstance(first.default, tuple)
-        or any(word in str(first.annotation) for word in ("Size", "tuple", "Tuple"))
+        "shape" in first.name or isinstance(first.default, tuple) or _is_shape(first.annotation)
     )
     return shaped, chance
+
+
+def _is_shape(annotation: Any) -> bool:
+    """Say whether a parameter takes a shape and no number, by the names in its annotation."""
+    text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    text = re.sub(r"\b(?:Union|Optional)\[(.*)\]", r"\1", text)
+    while text != (outer := re.sub(r"\[[^\[\]]*\]", "", text)):  # what a tuple is of
+        text = outer
+    names = {part.strip().rpartition(".")[2] for part in re.split(r"[|,]", text)}
+    return bool(names & SHAPES) and "int" not in names
 
 
 def _draw_module(module: Any, size: int, rng: np.random.Generator) -> Any:
@@ -164,8 +185,21 @@ def _draw_module(module: Any, size: int, rng: np.random.Generator) -> Any:
             keywords[chance] = seed_of(rng)
         drawn = module.sample((size,) if shaped else size, **keywords)
     if isinstance(drawn, tuple) and len(drawn) == 2 and np.shape(drawn[1]) == (size,):
+        _demand_densities(module, drawn[1])
         return drawn[0]  # samples and their log-densities, as several flows return them
     return drawn
+
+
+def _demand_densities(module: Any, second: Any) -> None:
+    import torch
+
+    kept = torch.as_tensor(second)
+    if not kept.is_floating_point():
+        raise ModelError(
+            f"{type(module).__name__}.sample must return samples, or samples and their "
+            f"log-densities; got labels of {kept.dtype} beside them: return the samples alone, or "
+            "with the labels as a column"
+        )
 
 
 def _log_prob_module(module: Any, samples: NDArray[Any]) -> Any:

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import os
+import socket
+import subprocess
+import sys
 import time
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
-if TYPE_CHECKING:
-    from collapse_bench.conformance.execution import Record
+from collapse_bench.conformance.catalog import CATALOG
+from collapse_bench.conformance.execution import Record, run_check, with_snippet
+from collapse_bench.conformance.subject import Subject
+from collapse_bench.errors import ModelError
 
 __all__ = ["Child"]
 
-# Seconds that a new process gets to import the package and the model before the first check.
+# Seconds that a new process gets to import the package before the first check.
 START_SECONDS = 120.0
 # Seconds that a process gets to stop by itself.
 STOP_SECONDS = 5.0
+# What the process runs. Not multiprocessing's own: that would run the caller's script again.
+COMMAND = "from collapse_bench.conformance.child import serve; serve({descriptor})"
 
 
 class Child:
     """Runs checks one by one in a child process, which is replaced when it dies or hangs."""
 
-    def __init__(self, spec: str, *, timeout: float | None, **settings: Any) -> None:
-        self._spec, self._timeout, self._settings = spec, timeout, settings
-        self._context = multiprocessing.get_context("spawn")  # CUDA can't be used after a fork
-        self._process: Any = None
+    def __init__(self, subject: Subject, *, timeout: float | None) -> None:
+        self._subject, self._timeout = subject, timeout
+        self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Any = None
 
     def __enter__(self) -> Self:
@@ -40,10 +47,16 @@ class Child:
         self.stop()
 
     def run(self, name: str) -> Record:
-        """Run the check called ``name`` and return its record."""
+        """Run the check called ``name`` and return its record.
+
+        Raises
+        ------
+        ModelError
+            If no process can be started.
+        """
         begun = time.perf_counter()
-        if self._process is None and (trouble := self._start()):
-            return self._lost(name, begun, trouble)
+        if self._process is None:
+            self._start()
         try:
             self._pipe.send(name)
             if self._pipe.poll(self._timeout):
@@ -51,64 +64,75 @@ class Child:
                 return record
             trouble = f"it must end within the timeout of {self._timeout:g} s; it did not"
         except (EOFError, OSError):
-            self._process.join(STOP_SECONDS)
-            trouble = f"the model's process ended with exit code {self._process.exitcode}"
+            trouble = f"the model's process ended with exit code {self._ended()}"
         self.stop()
-        return self._lost(name, begun, trouble)
-
-    def _start(self) -> str | None:
-        self._pipe, theirs = self._context.Pipe()
-        self._process = self._context.Process(
-            target=_serve, args=(theirs, self._spec, self._settings), daemon=True
+        return Record(
+            model=self._subject.name,
+            check=name,
+            status="failed",
+            reason=with_snippet(trouble, self._subject.during(name, self._subject.level)),
+            seconds=time.perf_counter() - begun,
+            seed=self._subject.seed,
         )
-        self._process.start()
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair()
+        descriptor = theirs.fileno()
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", COMMAND.format(descriptor=descriptor)],
+            pass_fds=[descriptor],
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(_folders(sys.path))},
+        )
         theirs.close()
+        self._pipe = Connection(ours.detach())
+        subject = self._subject
+        settings = {
+            "candidate": subject.candidate,
+            "reference": subject.reference,
+            "seed": subject.seed,
+            "alpha": subject.alpha,
+            "beta": subject.beta,
+            "budget": subject.budget,
+            "arguments": subject.arguments,
+        }
         try:
+            self._pipe.send(settings)
             if self._pipe.poll(START_SECONDS):
                 self._pipe.recv()  # it says so when it is ready
-                return None
-            trouble = f"the model's process must start within {START_SECONDS:g} s; it did not"
+                return
+            trouble = f"did not start within {START_SECONDS:g} s"
         except (EOFError, OSError):
-            self._process.join(STOP_SECONDS)
-            trouble = (
-                "the model's process ended before the first check, with exit code "
-                f"{self._process.exitcode}"
-            )
+            trouble = f"ended with exit code {self._ended()}"
         self.stop()
-        return trouble
+        raise ModelError(f"the process for {subject.name} must start before a check; it {trouble}")
+
+    def _ended(self) -> int | None:
+        """Return the exit code of a process that has closed its end of the pipe."""
+        assert self._process is not None
+        try:
+            return self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            return None
 
     def stop(self) -> None:
         """End the process, by force if it doesn't end itself."""
         if self._process is None:
             return
         self._process.terminate()
-        self._process.join(STOP_SECONDS)
-        if self._process.is_alive():
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.join()
+            self._process.wait()
         self._pipe.close()
         self._process = self._pipe = None
 
-    def _lost(self, name: str, begun: float, trouble: str) -> Record:
-        from collapse_bench.conformance.execution import Record
 
-        return Record(
-            model=self._spec,
-            check=name,
-            status="failed",
-            reason=trouble,
-            seconds=time.perf_counter() - begun,
-            seed=self._settings["seed"],
-        )
-
-
-def _serve(pipe: Connection, spec: str, settings: dict[str, Any]) -> None:
+def serve(descriptor: int) -> None:
     """Run in the child: answer each name of a check with its record."""
-    from collapse_bench.conformance.catalog import CATALOG
-    from collapse_bench.conformance.execution import run_check
-    from collapse_bench.conformance.subject import Subject
-
-    subject = Subject(spec, **settings)
+    pipe = Connection(descriptor)
+    subject = Subject(**pipe.recv())
     pipe.send("ready")
     while True:
         try:
@@ -116,3 +140,8 @@ def _serve(pipe: Connection, spec: str, settings: dict[str, Any]) -> None:
         except EOFError:
             return
         pipe.send(run_check(CATALOG[name], subject))
+
+
+def _folders(paths: Sequence[str]) -> list[str]:
+    """Return where modules are found, the current directory by its name."""
+    return [path or os.getcwd() for path in paths]

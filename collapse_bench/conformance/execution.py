@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from typing import Literal, TypedDict
 
+from threadpoolctl import threadpool_limits
+
 from collapse_bench.conformance.catalog import Entry, share
 from collapse_bench.conformance.outcomes import NotApplicable
 from collapse_bench.conformance.subject import Subject
 from collapse_bench.conformance.timeout import TooLong, time_limit
 from collapse_bench.errors import CollapseBenchError, Inconclusive
 
-__all__ = ["Record", "Status", "run_check"]
+__all__ = ["Record", "Status", "run_check", "with_snippet"]
 
 Status = Literal["passed", "failed", "inconclusive", "skipped", "expected_failure"]
 
@@ -35,7 +37,9 @@ def run_check(entry: Entry, subject: Subject, *, timeout: float | None = None) -
     begun = time.perf_counter()
     status: Status = "failed"
     try:
-        with time_limit(timeout):
+        # One thread: sums that depend on the number of threads would make draws do so, and threads
+        # that wait for one another on a busy machine take many times as long.
+        with threadpool_limits(limits=1), time_limit(timeout):
             reason = entry.body(view)
         status = "passed"
     except NotApplicable as error:
@@ -50,7 +54,7 @@ def run_check(entry: Entry, subject: Subject, *, timeout: float | None = None) -
         told = " ".join(str(error).split())[:MOST_TOLD]
         reason = f"the model raised {type(error).__name__}: {told}"
     if status == "failed":
-        reason = f"{reason}\nreproduce it with\n{_indented(view.snippet())}"
+        reason = with_snippet(str(reason), view)
     seconds = time.perf_counter() - begun
     return Record(
         model=subject.name,
@@ -62,5 +66,11 @@ def run_check(entry: Entry, subject: Subject, *, timeout: float | None = None) -
     )
 
 
-def _indented(text: str) -> str:
-    return "\n".join(f"    {line}" for line in text.splitlines())
+def with_snippet(reason: str, view: Subject) -> str:
+    """Return why a check failed, and the lines of code that repeat it."""
+    try:
+        snippet = view.snippet()
+    except Exception:  # a model whose repr raises
+        return reason
+    lines = "\n".join(f"    {line}".rstrip() for line in snippet.splitlines())
+    return f"{reason}\nreproduce it with\n{lines}"

@@ -252,7 +252,9 @@ def _variances(frame: Frame, ours: Array, theirs: Array, k: int, where: str) -> 
     samples = [_held(frame, x, k) for x in (ours, theirs)]
     what = "the variance" if samples[0] is ours else "the variance of the values held in"
     shown, given = (float(x.var()) for x in samples)
-    error = math.sqrt(sum((_kurtosis(x) - 1) / len(x) for x in samples))
+    error = math.sqrt(sum((_kurtosis(x) - 1) / len(x) for x in samples)) if given > 0 else 0.0
+    if not error > 0:  # only rare values vary, or two equally often: those are counted
+        return Finding(f"{what}{where}", 0.0, VARIANCE, fails=1.0, passes=0.0)
     effects = tuple(-math.log1p(-loss) for loss in VARIANCE)
     ratio = math.log(shown / given) if shown > 0 else -math.inf
     return Finding(

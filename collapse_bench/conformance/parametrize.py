@@ -2,18 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 from collapse_bench.conformance.catalog import CATALOG
-from collapse_bench.conformance.execution import run_check
-from collapse_bench.conformance.outcomes import skip, undecided
-from collapse_bench.conformance.runner import Expected, all_checks, expected_for
-from collapse_bench.conformance.subject import ALPHA, BETA, BUDGET, Subject
+from collapse_bench.conformance.execution import Record, run_check
+from collapse_bench.conformance.outcomes import undecided
+from collapse_bench.conformance.runner import Expected, against, all_checks, expected_for
+from collapse_bench.conformance.subject import ALPHA, BETA, Subject
 from collapse_bench.errors import CollapseError, InvalidArgument
+from collapse_bench.validation import check_real
 
-__all__ = ["BoundCheck", "parametrize_with_checks", "unique_names"]
+__all__ = ["BoundCheck", "Session", "during", "parametrize_with_checks", "unique_names"]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a run of pytest says of the checks in it.
+
+    Attributes
+    ----------
+    defaults
+        ``seed``, ``budget`` and ``timeout`` of checks that weren't given any.
+    report
+        Called with the record of each check.
+    """
+
+    defaults: Mapping[str, Any]
+    report: Callable[[Record], None]
+
+
+_SESSION: ContextVar[Session | None] = ContextVar("session", default=None)
+
+
+@contextmanager
+def during(session: Session) -> Iterator[None]:
+    """Have the checks in the block follow ``session``."""
+    token = _SESSION.set(session)
+    try:
+        yield
+    finally:
+        _SESSION.reset(token)
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,8 +53,11 @@ class BoundCheck:
     """One check with its settings; call it with the model it was made for."""
 
     name: str
-    subject: Subject
-    timeout: float | None = None
+    label: str  # what the model is called in ids
+    model: Any
+    settings: Mapping[str, Any]  # those that were given
+    expected: str | None
+    ready: dict[tuple[Any, ...], Subject]  # shared by the checks of one model
 
     def __call__(self, model: Any) -> str | None:
         """Run the check: raise what it found, return its remark.
@@ -33,23 +68,33 @@ class BoundCheck:
             If the check failed.
         Inconclusive
             If it was inconclusive.
-        NotApplicable
-            If it doesn't apply; pytest skips the test.
         """
+        import pytest
+
         __tracebackhide__ = True
-        if model is not self.subject.candidate:
+        if model is not self.model:
             raise InvalidArgument(
-                f"model must be the one that {self.name} was made for, {self.subject.name}; "
+                f"model must be the one that {self.name} was made for, {self.label}; "
                 f"got {type(model).__name__}"
             )
-        record = run_check(CATALOG[self.name], self.subject, timeout=self.timeout)
+        session = _SESSION.get()
+        settings = {**(session.defaults if session else {}), **self.settings}
+        timeout = settings.pop("timeout", None)
+        key = tuple(settings.get(name) for name in ("seed", "alpha", "beta", "budget"))
+        if key not in self.ready:
+            self.ready[key] = Subject(model, **settings)
+        record = run_check(CATALOG[self.name], self.ready[key], timeout=timeout)
+        record["model"] = self.label
+        if session is not None:
+            session.report(against(record, self.expected))
+        told = f"{self.name} of {self.label}: {record['reason']}"
         match record["status"]:
             case "skipped":
-                skip(str(record["reason"]))
+                pytest.skip(told)
             case "inconclusive":
-                undecided(f"{self.name}: {record['reason']}")
+                undecided(told)
             case "failed":
-                raise CollapseError(f"{self.name}: {record['reason']}")
+                raise CollapseError(told)
         return record["reason"]
 
     def __repr__(self) -> str:
@@ -62,10 +107,10 @@ def parametrize_with_checks(
     expected_failed_checks: Expected = None,
     xfail_strict: bool | None = None,
     reference: Any = None,
-    seed: int = 0,
+    seed: int | None = None,
     alpha: float = ALPHA,
     beta: float = BETA,
-    budget: float = BUDGET,
+    budget: float | None = None,
     timeout: float | None = None,
 ) -> Any:
     """Return a decorator that runs a test once for each model and check.
@@ -73,7 +118,8 @@ def parametrize_with_checks(
     The test takes ``model`` and ``check`` and calls ``check(model)``; its ids read
     ``MyFlow-check_seed_determinism``. A check that doesn't apply is skipped with its reason; an
     inconclusive one fails, its message saying so. The other keywords are those of
-    :func:`check_model`.
+    :func:`check_model`; where they aren't given, ``--collapse-seed``, ``--collapse-budget`` and
+    ``--collapse-timeout`` say.
 
     Parameters
     ----------
@@ -103,16 +149,22 @@ def parametrize_with_checks(
     listed = [models] if isinstance(models, str) else list(models)
     if not listed:
         raise InvalidArgument("models must hold at least one model; got models=[]")
+    given = {"seed": seed, "budget": budget, "timeout": timeout}
+    settings: dict[str, Any] = {name: x for name, x in given.items() if x is not None}
+    settings |= {"reference": reference, "alpha": alpha, "beta": beta}
+    Subject(None, **{name: value for name, value in settings.items() if name != "timeout"})
+    if timeout is not None:
+        check_real("timeout", timeout, low=0)
     parameters = []
     for name, model in zip(unique_names(listed), listed, strict=True):
-        subject = Subject(model, reference, seed, alpha, beta, budget)
+        ready: dict[tuple[Any, ...], Subject] = {}
         expected = expected_for(expected_failed_checks, model)
         for check in all_checks(model):
             marks = []
             if check in expected:
                 strict: dict[str, Any] = {} if xfail_strict is None else {"strict": xfail_strict}
                 marks.append(pytest.mark.xfail(reason=expected[check], **strict))
-            bound = BoundCheck(check, subject, timeout)
+            bound = BoundCheck(check, name, model, settings, expected.get(check), ready)
             parameters.append(pytest.param(model, bound, id=f"{name}-{check}", marks=marks))
     return pytest.mark.parametrize(("model", "check"), parameters)
 

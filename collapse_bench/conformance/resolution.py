@@ -37,11 +37,10 @@ def check_resolution(subject: Subject) -> str | None:
 
     Two defects are told from a law that repeats its values by right, as a resampler of finitely
     many rows or a count does. *Rough*: values repeat and lie on a lattice, or have 12 bits at
-    most, though the model was fitted to rows that don't: jittered draws, in a new copy. A model
-    without ``fit`` may keep a lattice whose step is a whole number, as counts have, or that of the
-    reference; any other fails. *Repeated*: equal rows lie in the same of two draws more often than
-    in different ones, where a resampler's lie in either; a false alarm has probability 1e-9.
-    Codes are skipped.
+    most, though the model was fitted to rows that don't: jittered draws, in a new copy. Whole
+    numbers pass, as counts are; a model without ``fit`` may keep the lattice of the reference.
+    *Repeated*: equal rows lie in the same of two draws more often than in different ones, where a
+    resampler's lie in either; a false alarm has probability 1e-9. Codes are skipped.
     """
     if subject.kind != "numbers":
         skip("codes have no resolution")
@@ -55,11 +54,10 @@ def check_resolution(subject: Subject) -> str | None:
     if not rough:
         return told
     where = f"column {rough[0]} is {_roughness(first[:, rough[0]])}"
+    if all(_counts(first[:, column]) for column in rough):
+        return f"{told}; {where}, as counts are"
     finer, learned = _finer(subject, first, size)
     if finer is None:
-        steps = [_step(first[:, column]) for column in rough]
-        if all(step is not None and step >= 1 and step == round(step) for step in steps):
-            return f"{told}; {where}, as counts are"
         given = subject.reference
         if given is not None and all(_roughness(column) for column in _rows_of(given)[:, rough].T):
             return f"{told}; {where}, as the reference is"
@@ -71,6 +69,11 @@ def check_resolution(subject: Subject) -> str | None:
             "stays so when the model is fitted to rows that aren't"
         )
     return f"{told}; {where}, as the rows are that it learned from"
+
+
+def _counts(values: NDArray[np.float64]) -> bool:
+    """Return whether a column holds whole numbers, as counts and yes or no do."""
+    return bool((values == np.rint(values)).all())
 
 
 def _finer(

@@ -96,7 +96,7 @@ def check_model(
     settings: dict[str, Any] = {"alpha": alpha, "beta": beta, "budget": budget}
     subject = Subject(model, reference, seed, **settings)
     if isinstance(model, str):
-        with Child(model, reference=reference, seed=seed, timeout=timeout, **settings) as child:
+        with Child(subject, timeout=timeout) as child:
             return _all(subject, names, child.run, on_fail, callback, expected)
 
     def run(name: str) -> Record:
@@ -119,8 +119,6 @@ def _all(
         records.append(record)
         if callback is not None:
             callback(record)
-        if record["status"] == "failed" and on_fail == "warn":
-            warnings.warn(f"{name}: {record['reason']}", ConformanceWarning, stacklevel=3)
     failed = [record for record in records if record["status"] == "failed"]
     undecided = [record for record in records if record["status"] == "inconclusive"]
     if failed and on_fail == "raise":
@@ -130,6 +128,8 @@ def _all(
         )
         error.records = records  # type: ignore[attr-defined]
         raise error
+    for record in failed:  # once all have run: a warning may be an error
+        warnings.warn(f"{record['check']}: {record['reason']}", ConformanceWarning, stacklevel=3)
     if undecided:
         listed = ", ".join(record["check"] for record in undecided)
         warnings.warn(

@@ -139,7 +139,8 @@ class Subject:
         """The model ready to be drawn from; the checks' truth. Fit :meth:`blueprint`, never this.
 
         A class, function or SPEC of one is fitted to ``READY_ROWS`` rows of the reference. An
-        instance is taken as given if it can be drawn from; else it is fitted too.
+        instance is taken as given if it can be drawn from; else it is fitted too, and so is one
+        that learns by a training loop (``as_model(flow, fit=train)``).
 
         Raises
         ------
@@ -158,28 +159,33 @@ class Subject:
 
     def _ready(self) -> Any:
         model = self.blueprint()
-        if not self._kept["made"]:
-            if not hasattr(model, "fit"):
-                return model
+        if not hasattr(model, "fit"):  # looked at as a sampler only
+            return model
+        if self._kept["made"]:
+            return self._fitted(model, self._learned(model, None))
+        try:
+            few = draw(self._copied(model), 2, rng=generator(self.seed, "conformance", "ready"))
+        except ModelError as unfit:
             try:
-                draw(self._copied(model), 2, rng=generator(self.seed, "conformance", "ready"))
-            except ModelError as trouble:
-                unfit = trouble
-            else:
-                return model
-            try:
-                return self._fitted(model, self._learned(model))
+                return self._fitted(model, self._learned(model, None))
             except ModelError as second:
                 raise ModelError(f"{unfit}; and fitted, {second}") from second
-        return self._fitted(model, self._learned(model))
+        if getattr(model, "trains", False):
+            # Its fits all start from the object as given. Were that the truth as well, a training
+            # loop that does nothing would be perfect.
+            return self._fitted(model, self._learned(model, few))
+        return model
 
     def _fitted(self, model: Any, rows: Samples) -> Any:
         return fitted(model, rows, rng=generator(self.seed, "conformance", "founder"))
 
-    def _learned(self, model: Any) -> Samples:
-        """Return the reference rows that an unfitted model is made ready with."""
+    def _learned(self, model: Any, few: Samples | None) -> Samples:
+        """Return the reference rows that a model is made ready with; ``few`` are draws of it."""
         rng = generator(self.seed, "conformance", "reference")
         reference = self.reference
+        if reference is None and few is not None and few.ndim == 2 and few.shape[1] > 1:
+            centers = 2.0 * np.outer([-1.0, 1.0], np.ones(few.shape[1]))
+            reference = data.NormalMixture([0.5, 0.5], centers, [1.0, 1.0])
         if reference is None:
             reference = DEFAULTS.get(getattr(model, "kind", "numbers"), DEFAULTS["numbers"])
         if isinstance(reference, str):
@@ -264,21 +270,28 @@ class Subject:
         if seconds > self.budget:
             undecided(
                 f"{what} would take about {seconds:.0f} s of this model's time, beyond the budget "
-                f"of {self.budget:g} s: raise the budget"
+                f"of {self.budget:g} s: raise budget, or --collapse-budget"
             )
 
     def snippet(self) -> str:
         """Return the lines of code that repeat the check that asks."""
         arguments = [f"seed={self.seed}"]
-        if self.reference is not None:
+        given = ""
+        if isinstance(self.reference, str):
+            arguments.append(f"reference={self.reference!r}")
+        elif self.reference is not None:
             arguments.append("reference=reference")
+            source = getattr(self.reference, "name", None)
+            loaded = f"load_reference({source!r})" if source else "...  # as it was given"
+            lead = "from collapse_bench.data import load_reference\n" if source else ""
+            given = f"{lead}reference = {loaded}\n"
         for name, default in (("alpha", ALPHA), ("beta", BETA), ("budget", BUDGET)):
             if (value := getattr(self, name)) != default:
                 arguments.append(f"{name}={value!r}")
         line, subject = _written(self.candidate, self.name, self.arguments)
         return (
             f"from collapse_bench.conformance import {self.check}\n"
-            f"{line}{self.check}({subject}, {', '.join(arguments)})"
+            f"{given}{line}{self.check}({subject}, {', '.join(arguments)})"
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -11,6 +12,10 @@ from types import FrameType
 from collapse_bench.errors import InvalidArgument
 
 __all__ = ["TooLong", "time_limit"]
+
+
+# Seconds between two rings, and until an alarm that was due meanwhile.
+AGAIN, SOON = 0.5, 1e-3
 
 
 class TooLong(BaseException):
@@ -38,13 +43,24 @@ def time_limit(seconds: float | None) -> Iterator[None]:
             "give the model as a SPEC string, which runs in a process of its own"
         )
 
+    rung = False
+
     def ring(number: int, frame: FrameType | None) -> None:
+        nonlocal rung
+        rung = True
         raise TooLong
 
+    begun = time.monotonic()
     former = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    # Again and again, for a model may catch whatever it is interrupted by.
+    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
     try:
         yield
+        if rung:
+            raise TooLong
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, former)
+        if left:  # an alarm of somebody else's, such as a test's own time limit
+            waited = time.monotonic() - begun
+            signal.setitimer(signal.ITIMER_REAL, max(left - waited, SOON), interval)

@@ -147,7 +147,7 @@ def settle(config: pytest.Config, items: Sequence[pytest.Item]) -> dict[str, Any
         for gate, module in found.modules.items()
         if gate in selected and not module.conformance
     }
-    ledgers |= _conformance_ledgers(found, items)
+    ledgers |= _conformance_ledgers(found, settings, items)
     for item in items:
         entry = item.stash.get(ENTRY, None)
         if entry is not None and (entry["suite"] or entry["gate"]):
@@ -163,23 +163,27 @@ def settle(config: pytest.Config, items: Sequence[pytest.Item]) -> dict[str, Any
 
 
 def _conformance_ledgers(
-    found: Survey, items: Sequence[pytest.Item]
+    found: Survey, settings: Settings, items: Sequence[pytest.Item]
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return a ledger for each model of which a conformance check is selected: of all its checks.
+    """Return a ledger for each model that is checked: of the whole catalog, whatever was collected.
 
-    A model none of whose checks is selected declares nothing.
+    A model that was named on the command line has one if any check runs at all; one of those that
+    the suite brings, or that a fixture gives, only if a check of its own is selected.
     """
     entries = [item.stash[ENTRY] for item in items if ENTRY in item.stash]
     chosen = {(entry["gate"], entry.get("model")) for entry in entries}
-    return {
-        gate: [
-            {"gate": gate, "model": model, "declared": checks, "conformance": True}
-            for model, checks in module.conformance.items()
-            if (gate, model) in chosen
+    ledgers: dict[str, list[dict[str, Any]]] = {}
+    for gate, module in found.modules.items():
+        if not module.conformance or all(place[0] != gate for place in chosen):
+            continue
+        from collapse_bench.conformance import all_checks
+
+        models = [m for m in module.conformance if (gate, m) in chosen]
+        ledgers[gate] = [
+            {"gate": gate, "model": model, "declared": all_checks(), "conformance": True}
+            for model in dict.fromkeys([*models, *settings.models])
         ]
-        for gate, module in found.modules.items()
-        if module.conformance and any(place[0] == gate for place in chosen)
-    }
+    return ledgers
 
 
 def _usage(found: Survey, settings: Settings) -> Iterable[str]:

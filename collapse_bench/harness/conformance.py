@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from collapse_bench.conformance.catalog import CATALOG
 from collapse_bench.conformance.child import Child
 from collapse_bench.conformance.execution import Record, run_check
-from collapse_bench.conformance.subject import Subject
+from collapse_bench.conformance.parametrize import Session, during
+from collapse_bench.conformance.subject import BUDGET, Subject
 from collapse_bench.errors import CollapseError, Inconclusive
 from collapse_bench.harness.options import CONFORMANCE_MODELS
 from collapse_bench.harness.session import (
@@ -25,10 +27,22 @@ from collapse_bench.reports.json import plain
 from collapse_bench.reports.text import safe_text
 from collapse_bench.validation import one_of
 
-__all__ = ["checking"]
+__all__ = ["checking", "session_of"]
 
 SUBJECTS = pytest.StashKey[dict[Any, Subject]]()
 CHILDREN = pytest.StashKey[dict[str, Child]]()
+
+
+def session_of(item: pytest.Item) -> AbstractContextManager[None]:
+    """Return a context in which checks of ``parametrize_with_checks`` belong to this session."""
+    settings = item.config.stash[SETTINGS]
+    given = {"seed": settings.seed, "budget": settings.budget, "timeout": settings.timeout}
+    return during(
+        Session(
+            {name: value for name, value in given.items() if value is not None},
+            lambda record: leave(item, "conformance", plain(dict(record))),
+        )
+    )
 
 
 def checking(request: pytest.FixtureRequest, candidate: Any) -> Callable[[str], None]:
@@ -82,6 +96,7 @@ def _subject(item: pytest.Item, candidate: Any) -> Subject:
             candidate if arguments is None else spec,
             reference,
             settings.seed,
+            budget=settings.budget or BUDGET,
             arguments=arguments,
         )
     return known[key]
@@ -92,12 +107,6 @@ def _child(config: pytest.Config, subject: Subject, timeout: float) -> Child:
     known = config.stash.setdefault(CHILDREN, {})
     spec = subject.candidate
     if spec not in known:
-        known[spec] = Child(
-            spec,
-            timeout=timeout,
-            reference=subject.reference,
-            seed=subject.seed,
-            arguments=subject.arguments,
-        )
+        known[spec] = Child(subject, timeout=timeout)
         config.add_cleanup(known[spec].stop)
     return known[spec]

@@ -30,7 +30,7 @@ INCONCLUSIVE = 6  # nothing failed, but not every declared check passed
 SEVERITY = {"pass": 0, "inconclusive": 1, "fail": 2}
 
 # The same of a conformance check, and what it counts as; one that doesn't apply counts as nothing.
-STATUSES = {"skipped": 0, "passed": 1, "inconclusive": 2, "failed": 3}
+STATUSES = {"skipped": 0, "passed": 1, "expected_failure": 1, "inconclusive": 2, "failed": 3}
 COUNTED = {"passed": "pass", "inconclusive": "inconclusive", "failed": "fail"}
 
 FATES = ("passed", "failed", "skipped")
@@ -258,11 +258,22 @@ class Book:
         """Count the checks of all ledgers; ``free``: also those of tests outside any."""
         each = [self.ledger_counts(key) for key in self.ledgers]
         alone = [r["outcome"] for r in self.checks.values() if not r["gate"]] if free else []
+        if free:
+            alone += [
+                COUNTED[record["status"]]
+                for record in self.free_conformance().values()
+                if record["status"] in COUNTED
+            ]
         counts = {
             name: sum(found[name] for found in each) + alone.count(name)
             for name in ("pass", "fail", "inconclusive", "not_run")
         }
         return {**counts, "outcome": outcome_of(counts)}
+
+    def free_conformance(self) -> dict[tuple[str, str], Record]:
+        """Return the conformance records of tests that belong to no ledger."""
+        kept = {model for (_, model), found in self.ledgers.items() if found.get("conformance")}
+        return {place: r for place, r in self.conformance.items() if place[0] not in kept}
 
     def not_applicable(self) -> int:
         """Return how many conformance checks did not apply to their model."""

@@ -79,6 +79,7 @@ OPTIONS = (
     Option("save-samples", "DIR", "write the judged draws here, for --collapse-samples"),
     Option("max-samples", "N", "draw no more than this from a model"),
     Option("report", "PATH", "write a report; the suffix says which: .json", True),
+    Option("budget", "S", "seconds a conformance check may plan to take of a model (default 10)"),
     Option("timeout", "S", "end a conformance check that takes longer than S seconds"),
 )
 
@@ -104,6 +105,7 @@ class Settings:
     save_samples: Path | None
     max_samples: int | None
     reports: tuple[Path, ...]
+    budget: float | None  # seconds
     timeout: float | None  # seconds
     typed: frozenset[str]  # options on the command line, not in the ini file
 
@@ -170,6 +172,7 @@ def settings_from(typed: Mapping[str, Any], ini: Mapping[str, Any], folder: Path
         save_samples=read.one("save-samples", _directory),
         max_samples=read.one("max-samples", _whole(1)),
         reports=read.each("report", _report),
+        budget=read.one("budget", _seconds),
         timeout=read.one("timeout", _seconds),
         typed=frozenset(key for key, value in typed.items() if value),
     )

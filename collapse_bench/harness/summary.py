@@ -11,7 +11,7 @@ import pytest
 
 from collapse_bench.harness.collection import Survey
 from collapse_bench.harness.devices import resolve
-from collapse_bench.harness.ledger import Book, last_line
+from collapse_bench.harness.ledger import COUNTED, Book, last_line, outcome_of
 from collapse_bench.harness.session import BOOK, SETTINGS, SURVEY
 from collapse_bench.reports.terminal import (
     case_line,
@@ -138,6 +138,15 @@ def _conformance(book: Book, verbosity: int) -> list[tuple[str, str]]:
             continue
         records = {name: book.conformance.get((model, name)) for name in ledger["declared"]}
         lines += conformance_lines(model, counts, records)
+    free: dict[str, dict[str, Any]] = {}
+    for (model, name), record in book.free_conformance().items():
+        free.setdefault(model, {})[name] = record
+    for model, found in free.items():
+        statuses = [COUNTED.get(record["status"]) for record in found.values()]
+        counts = {name: statuses.count(name) for name in ("pass", "fail", "inconclusive")}
+        counts["not_run"] = 0
+        if verbosity >= 0 or outcome_of(counts) != "pass":
+            lines += conformance_lines(model, {**counts, "outcome": outcome_of(counts)}, found)
     return lines
 
 

@@ -74,8 +74,9 @@ class Draws:
         import torch
 
         half = torch.as_tensor(degrees, device=self._device, dtype=torch.float64) / 2
-        # The only gamma sampler of torch that takes a generator; it gives 0 for shape 0 as well.
-        return 2 * torch._standard_gamma(half.expand(shape).contiguous(), generator=self._torch)
+        # The only gamma sampler of torch that takes a generator; for shape 0 it gives 2e-308.
+        drawn = torch._standard_gamma(half.expand(shape).contiguous(), generator=self._torch)
+        return 2 * drawn * (half > 0)
 
     def multinomial(self, size: Array, probabilities: Array) -> Array:
         """Multinomial counts of ``size`` draws over the last axis of ``probabilities``."""

@@ -16,12 +16,18 @@ __all__ = [
     "last",
     "like",
     "log",
+    "resolved",
     "rounded",
     "scaled",
     "triangle",
 ]
 
 Array = Any  # a numpy array or a torch tensor
+
+# What QR leaves of a column that depends on the others, in units of its length and of max(rows, d)
+# times the rounding of a float: some tenths were seen. Where no diagonal is as small as SUSPECT,
+# none of them is in doubt.
+SLACK, SUSPECT = 16, 1e-5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +62,13 @@ class GaussianStatistics:
             row = xp.swapaxes(part.factor, -1, -2) * last(last(_relative(part.log_scale, top)))
             rows.append(xp.broadcast_to(row, (*mean.shape[:-1], *row.shape[-2:])))
         stacked = xp.concatenate(rows, axis=-2)  # (..., 2d + 1, d)
-        return GaussianStatistics(count, mean, *scaled(triangle(stacked), top))
+        # The gap is rounded as the means are, unless it is 0.
+        size = (xp.abs(self.mean) + xp.abs(other.mean)) / xp.where(
+            shift == 0, xp.inf, xp.abs(shift)
+        )
+        raw = xp.concatenate([stacked, rows[0] * size[..., None, :]], axis=-2)
+        factor = resolved(triangle(stacked), raw)
+        return GaussianStatistics(count, mean, *scaled(factor, top))
 
 
 def last(array: Array) -> Array:
@@ -95,6 +107,45 @@ def triangle(rows: Array) -> Array:
     if missing > 0:
         upper = xp.concatenate([upper, *[xp.zeros_like(upper[..., :1, :])] * missing], axis=-2)
     return xp.swapaxes(upper, -1, -2)
+
+
+def resolved(factor: Array, rows: Array) -> Array:
+    """Return ``factor``, a triangle made by QR, with the rank that rounding of ``rows`` leaves it.
+
+    Rounding gives a sum of singular scatters full rank. Beside the lengths of the columns of
+    ``rows`` (..., n, d), each singular value that is rounding alone costs the factor a column: it
+    becomes exactly 0, for the coordinates that add the least to those before them.
+    """
+    xp = namespace(factor)
+    if not bool((_diagonal(factor) <= SUSPECT * _lengths(xp.swapaxes(factor, -1, -2))).any()):
+        return factor
+    lengths = _lengths(rows)  # (..., d)
+    unit = factor / last(xp.where(lengths > 0, lengths, 1.0))
+    values = np.linalg.svd(unit, compute_uv=False) if xp is np else xp.linalg.svdvals(unit)
+    lost = (values <= SLACK * max(rows.shape[-2:]) * np.finfo(float).eps).sum(-1)  # (...,)
+    if not bool((lost > 0).any()):
+        return factor
+    # The coordinates that are kept come first, in their order, and are made a triangle again.
+    d = rows.shape[-1]
+    places = like(np.arange(d), factor)
+    dropped = xp.argsort(xp.argsort(_diagonal(unit), -1), -1) < last(lost)  # (..., d)
+    turn = like(np.eye(d), factor)[xp.argsort(places + d * dropped, -1)]  # (..., d, d)
+    back = xp.swapaxes(turn, -1, -2)
+    kept = triangle(xp.swapaxes(turn @ factor, -1, -2)) * (places < d - last(lost))[..., None, :]
+    return xp.where(last(last(lost)) > 0, xp.tril(back @ kept @ turn), factor)
+
+
+def _diagonal(factor: Array) -> Array:
+    xp = namespace(factor)
+    diagonal: Array = xp.einsum("...ii->...i", xp.abs(factor))
+    return diagonal  # (..., d)
+
+
+def _lengths(rows: Array) -> Array:
+    xp = namespace(rows)
+    top = xp.amax(xp.abs(rows), -2)
+    safe = xp.where(top > 0, top, 1.0)  # squares of the smallest floats would vanish
+    return top * ((rows / safe[..., None, :]) ** 2).sum(-2) ** 0.5  # (..., d)
 
 
 def contrasts(rows: Array) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from collapse_bench.errors import InvalidArgument, InvalidSamples
-from collapse_bench.models._arrays import Draws, namespace, to_device, to_numpy
+from collapse_bench.models._arrays import Draws, is_tensor, namespace, to_device, to_numpy
 from collapse_bench.models._counts import CountStatistics, pack, unpack
 from collapse_bench.regions import Region, States
 from collapse_bench.validation import as_codes, check_count
@@ -99,6 +99,11 @@ class Categorical:
     def replicates(self) -> int | None:
         """Length of the replicate axis; None for a single model."""
         return int(self._law.shape[0]) if self._law.ndim == 2 else None
+
+    @property
+    def device(self) -> Any:
+        """Where the tensor of the probabilities is; None for a numpy array."""
+        return self._law.device if is_tensor(self._law) else None
 
     def replicate(self, replicates: int) -> Self:
         """Return ``replicates`` copies of this single model, as one model with a replicate axis."""

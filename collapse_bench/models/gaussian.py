@@ -15,6 +15,7 @@ from collapse_bench.models._scatter import (
     contrasts,
     like,
     log,
+    resolved,
     rounded,
     scaled,
     triangle,
@@ -123,6 +124,11 @@ class Gaussian:
         """Length of the replicate axis; None for a single model."""
         return int(self.mean.shape[0]) if self.mean.ndim == 2 else None
 
+    @property
+    def device(self) -> Any:
+        """Where the tensors of the state are; None for numpy arrays."""
+        return self.mean.device if is_tensor(self.mean) else None
+
     def replicate(self, replicates: int) -> Self:
         """Return ``replicates`` copies of this single model, as one model with a replicate axis."""
         check_count("replicates", replicates)
@@ -191,6 +197,8 @@ class Gaussian:
         if self.dimension > 1:
             rows = centered if size > self.dimension else contrasts(centered)
             factor = triangle(rows) if size > 1 else zero[..., None, None] * self.factor
+            if size > self.dimension:
+                factor = resolved(factor, samples)
             return GaussianStatistics(count, mean, *scaled(factor, zero))
         top = xp.amax(xp.abs(centered), (-2, -1))
         safe = xp.where(top > 0, top, 1.0)  # squares of the smallest floats would vanish
@@ -261,7 +269,9 @@ class Gaussian:
         """Return the log determinant of the covariance, shape () or (R,); -inf if it is singular.
 
         Read off the diagonal of the triangular factor, so it is exact to rounding where the
-        smallest eigenvalue is 1e-15 of the largest and less: down to 1e-600 of it.
+        smallest eigenvalue is 1e-15 of the largest and less: down to 1e-600 of it. That holds of
+        a chain of :meth:`refit`. A fit to samples, or to statistics merged, is singular where its
+        volume is lost in their rounding.
         """
         if self.dimension == 1:
             return 2 * self.log_scale

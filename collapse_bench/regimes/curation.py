@@ -14,7 +14,7 @@ from collapse_bench.errors import InvalidArgument
 from collapse_bench.generation import calling
 from collapse_bench.models import Model, Samples
 from collapse_bench.sources import Part, Real, Sources, Step
-from collapse_bench.validation import check_real
+from collapse_bench.validation import MOST_VALUES, check_real
 
 __all__ = ["Curate"]
 
@@ -40,8 +40,8 @@ class Curate(Sources):
     Raises
     ------
     InvalidArgument
-        If an argument is out of its range; when composing, if the scores are no n numbers or one
-        is NaN.
+        If an argument is out of its range; when composing, if there would be over 2**31 candidates,
+        the scores are no n numbers, or one is NaN.
     ModelError
         When composing, if ``score`` raises.
 
@@ -90,7 +90,13 @@ class Curate(Sources):
         return np.stack([each[self._best(each, size, rng)] for each in candidates])
 
     def _candidates(self, size: int) -> int:
-        return math.ceil(size / self.keep * (1 - ROUNDING))
+        candidates = size / self.keep * (1 - ROUNDING)
+        if candidates > MOST_VALUES:
+            raise InvalidArgument(
+                f"keep must leave size / keep <= {MOST_VALUES:,} candidates; "
+                f"got keep={self.keep!r}, size={size}"
+            )
+        return math.ceil(candidates)
 
     def _best(self, candidates: Samples, size: int, rng: np.random.Generator) -> NDArray[np.intp]:
         with calling(self, f"score(samples of shape {candidates.shape})"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+from collapse_bench.errors import InvalidArgument
 from collapse_bench.validation import check_count, check_real
 
 __all__ = ["Size", "constant", "linear", "superlinear"]
@@ -42,10 +43,26 @@ def superlinear(size: int, power: float = 1.5) -> Callable[[int], int]:
     power
         A number above 1: then the sum of 1 / size_t converges [1]_.
 
+    Raises
+    ------
+    InvalidArgument
+        If an argument is out of its range; when called, if the size overflows float64.
+
     References
     ----------
     .. [1] Y. Xu, H. He and G. Cheng, arXiv 2505.13947 (2025).
     """
     check_count("size", size)
     check_real("power", power, low=1)
-    return lambda t: math.ceil(size * (t + 1) ** power)
+
+    def schedule(t: int) -> int:
+        try:
+            draws: int = math.ceil(size * (t + 1) ** power)
+        except OverflowError:
+            raise InvalidArgument(
+                f"power must keep size * (t + 1)**power finite; got power={power!r}, size={size}, "
+                f"t={t}"
+            ) from None
+        return draws
+
+    return schedule

@@ -73,8 +73,8 @@ def conformance_lines(
 ) -> list[tuple[str, str]]:
     """Return the lines on one model, each with the outcome that colors it.
 
-    The first has the counts; one follows for each check that didn't pass, with its reason's first
-    line. Those that don't apply are counted, and named in one line.
+    The first has the counts; one follows for each reason that checks didn't pass for, its first
+    line. Those that weren't run, and those that don't apply, are named in one line each.
 
     Parameters
     ----------
@@ -93,13 +93,16 @@ def conformance_lines(
             str(counts["outcome"]),
         )
     ]
+    told: dict[tuple[str, str], list[str]] = {}  # checks by outcome and reason
     for name, found in records.items():
-        if found is None:
-            lines.append((f"  {'NOT RUN':<{WIDTH}}  {name}", "inconclusive"))
-        elif found["status"] in STATUSES:
+        if found is not None and found["status"] in STATUSES:
             first = str(found["reason"] or "").partition("\n")[0]
-            outcome = STATUSES[found["status"]]
-            lines.append((f"  {WORDS[outcome]:<{WIDTH}}  {name}: {safe_text(first)}", outcome))
+            told.setdefault((STATUSES[found["status"]], first), []).append(name)
+    for (outcome, reason), names in told.items():
+        line = f"  {WORDS[outcome]:<{WIDTH}}  {', '.join(names)}: {safe_text(reason)}"
+        lines.append((line, outcome))
+    if missing := [name for name, found in records.items() if found is None]:
+        lines.append((f"  {'NOT RUN':<{WIDTH}}  {', '.join(missing)}", "inconclusive"))
     if skipped:
         lines.append((f"  {'SKIPPED':<{WIDTH}}  {', '.join(skipped)}", "skipped"))
     return lines

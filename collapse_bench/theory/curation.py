@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, logsumexp
+from scipy.special import expit
 
 from collapse_bench.errors import InvalidArgument
 from collapse_bench.theory import _domain
@@ -43,19 +43,17 @@ def curated_law(p: ArrayLike, reward: ArrayLike, steps: ArrayLike) -> NDArray[np
     One step weighs each state by e^r [1], so :math:`p_n \propto p_0 e^{n r}`: all mass ends on
     the states of the largest reward. ``steps`` broadcasts against the leading axes of ``p``.
     """
-    logs = _tilted(p, reward, steps)
-    return np.asarray(np.exp(logs - logsumexp(logs, axis=-1, keepdims=True)))
+    return _tilted(p, reward, steps)[0]
 
 
 def curated_reward(p: ArrayLike, reward: ArrayLike, steps: ArrayLike) -> NDArray[np.float64]:
-    r"""Return the mean of e^r under :func:`curated_law`, the ratio of two normalizing sums.
+    r"""Return the mean of e^r under :func:`curated_law`.
 
-    It rises by exactly :math:`Var_n(e^r) / E_n e^r` a step.
+    It rises by exactly :math:`Var_n(e^r) / E_n e^r` a step. e^r must be a float for states of
+    positive probability.
     """
-    steps = whole("steps", steps, least=0)
-    total, more = (logsumexp(_tilted(p, reward, steps + i), axis=-1) for i in (0, 1))
-    with np.errstate(over="ignore"):
-        return np.asarray(np.exp(more - total))[()]
+    now, top, below = _tilted(p, reward, steps)
+    return np.asarray(_power(top, reward) * (now * np.exp(below)).sum(axis=-1))[()]
 
 
 def pairwise_law(p: ArrayLike, reward: ArrayLike, steps: int) -> NDArray[np.float64]:
@@ -76,7 +74,8 @@ def pairwise_law(p: ArrayLike, reward: ArrayLike, steps: int) -> NDArray[np.floa
     many = whole("steps", steps, least=0)
     if many.ndim:
         raise InvalidArgument(f"steps must be one integer; got steps={steps!r}")
-    wins = expit(r[..., :, None] - r[..., None, :])  # (..., K, K)
+    with np.errstate(over="ignore"):  # who is that far ahead wins
+        wins = expit(r[..., :, None] - r[..., None, :])  # (..., K, K)
     now = np.broadcast_to(now, np.broadcast_shapes(now.shape, r.shape))
     for _ in range(int(many)):
         now = 2 * now * (wins @ now[..., None])[..., 0]
@@ -89,13 +88,13 @@ def pairwise_gain_bound(p: ArrayLike, reward: ArrayLike) -> NDArray[np.float64]:
 
     With a = e^r the gain is :math:`\sum_{xy} p p (a_x - a_y)^2 / (2(a_x + a_y))`, and no sum of two
     exceeds twice the largest, :math:`e^{r^*}`: at least :math:`Var(e^r) / (2 e^{r^*})` [1].
+    e^r must be a float for states of positive probability.
     """
-    now, r = law("p", p), finite("reward", reward)
-    top = np.max(np.where(now > 0, r, -np.inf), axis=-1, keepdims=True)
-    relative = np.exp(np.minimum(r - top, 0.0))  # states of no mass don't count
+    now = law("p", p)
+    top, below = _ranked(now, reward)
+    relative = np.exp(below)
     mean = (now * relative).sum(axis=-1, keepdims=True)
-    with np.errstate(over="ignore"):
-        gain = np.exp(top[..., 0]) * (now * (relative - mean) ** 2).sum(axis=-1) / 2
+    gain = _power(top, reward) * (now * (relative - mean) ** 2).sum(axis=-1) / 2
     return np.asarray(gain)[()]
 
 
@@ -142,8 +141,38 @@ def smoothing_filter(
     return np.asarray(lam / (lam + (1 - lam) * damped))[()]
 
 
-def _tilted(p: ArrayLike, reward: ArrayLike, steps: ArrayLike) -> NDArray[np.float64]:
-    truth, r = law("p", p), finite("reward", reward)
+def _tilted(
+    p: ArrayLike, reward: ArrayLike, steps: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return p_n, and the rewards as :func:`_ranked` does: n multiplies differences alone."""
+    truth = law("p", p)
+    top, below = _ranked(truth, reward)
     many = whole("steps", steps, least=0)[..., None]
-    with np.errstate(divide="ignore"):  # states of no mass stay at none
-        return np.log(truth) + many * r
+    with np.errstate(divide="ignore", over="ignore"):  # states of no mass stay at none
+        logs = np.log(truth) + many * below
+    odds = np.exp(logs - logs.max(axis=-1, keepdims=True))
+    return odds / odds.sum(axis=-1, keepdims=True), top, below
+
+
+def _ranked(
+    p: NDArray[np.float64], reward: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the largest reward of a state with mass, (...,), and rewards less that, (..., K).
+
+    The differences are finite and at most 0; states of no mass don't count.
+    """
+    r = finite("reward", reward)
+    top = np.max(np.where(p > 0, r, -np.inf), axis=-1, keepdims=True)
+    with np.errstate(over="ignore"):
+        below = np.minimum(r - top, 0.0)
+    return top[..., 0], np.maximum(below, -np.finfo(np.float64).max)
+
+
+def _power(top: NDArray[np.float64], reward: ArrayLike) -> NDArray[np.float64]:
+    with np.errstate(over="ignore"):
+        largest = np.exp(top)
+    if not np.all(np.isfinite(largest)):
+        raise InvalidArgument(
+            f"reward must keep e^reward below 1.8e308 where p is positive; got reward={reward!r}"
+        )
+    return np.asarray(largest)

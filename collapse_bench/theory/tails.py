@@ -141,8 +141,9 @@ def vocabulary_decay(exponent: ArrayLike, steps: ArrayLike) -> NDArray[np.float6
     r"""Return the share of a Zipf vocabulary that generation n keeps of generation 1's.
 
     :math:`s_{n-1}^{1/b}`, about :math:`(2/n)^{1/b}`: a power law in n. The ratio of two
-    :func:`vocabulary_power_law`; it exceeds that of two :func:`vocabulary` by a relative 0 to
-    0.65/V_n, V_n what is left. Derived for this package.
+    :func:`vocabulary_power_law`; for b <= 4 it exceeds that of two :func:`vocabulary` by a relative
+    0 to 0.65/V_n, V_n what is left (measured). Steeper laws can keep more than it says: a quarter
+    more at b = 10, M = 100 and n = 50. Derived for this package.
     """
     b, steps = _exponent(exponent), whole("steps", steps, least=1)
     return np.asarray(survival(steps - 1) ** (1 / b))[()]

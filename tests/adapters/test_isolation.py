@@ -3,11 +3,14 @@
 import random
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
 
+from collapse_bench.adapters import as_model
 from collapse_bench.adapters.isolation import isolated
 from collapse_bench.streams import generator
 from tests.adapters.contract import global_states
@@ -81,6 +84,37 @@ def test_each_call_moves_the_stream():
         one = values()
     with isolated(rng):
         assert values() != one
+
+
+def test_threads_take_turns():
+    """Each draw waits between the seeding and the drawing, long enough for any other thread."""
+
+    def slow(n, seed):
+        time.sleep(0.002)
+        return np.random.normal(size=n)
+
+    model, before = as_model(slow, need=("sample",)), global_states()
+    expected = model.sample(3, rng=generator(0)).tolist()
+    with ThreadPoolExecutor(4) as pool:
+        found = pool.map(lambda _: model.sample(3, rng=generator(0)).tolist(), range(20))
+
+    assert all(drawn == expected for drawn in found)
+    assert global_states() == before
+
+
+@pytest.mark.parametrize("call", ["sample", "log_prob"])
+def test_torch_that_comes_in_the_middle_of_a_draw_is_warned_about(monkeypatch, call):
+    monkeypatch.delitem(sys.modules, "torch")
+
+    def imports():
+        with isolated(generator(0) if call == "sample" else None):
+            sys.modules["torch"] = torch
+
+    if call == "log_prob":  # which has no business with chance
+        imports()
+        return
+    with pytest.warns(RuntimeWarning, match="torch must be imported before the first call of a"):
+        imports()
 
 
 def test_adapting_imports_no_library_but_that_of_the_object():

@@ -8,7 +8,7 @@ from collapse_bench.errors import InvalidArgument, InvalidSpec, ModelError
 from collapse_bench.models import Categorical, Gaussian
 from collapse_bench.streams import generator
 
-FIT = r"give as_model fit=, a function of \(model, samples, rng\) that returns the fitted one"
+FIT = r"give as_model fit=, a function of \(model, samples, rng\) that returns .*, or need=.*"
 KNOWN = (
     r"known besides are scikit-learn's mixtures and KernelDensity, scipy\.stats' gaussian_kde and "
     r"frozen distributions, torch distributions, torch modules that sample or return a "
@@ -210,3 +210,28 @@ def test_a_log_prob_that_writes_into_its_rows_does_not_reach_the_callers():
     as_model(Scribbler(), fit=to_the_mean).log_prob(rows)
 
     assert rows.sum() == 2
+
+
+class Trained:
+    """Draws around a parameter that a training loop moves."""
+
+    def __init__(self):
+        self.mean = 0.0
+
+    def sample(self, size, *, rng):
+        return self.mean + rng.standard_normal((size, 1))
+
+
+def halfway(model, samples, rng):
+    model.mean += (samples.mean() - model.mean) / 2
+    return model
+
+
+def test_every_training_starts_from_the_object_as_it_was_given():
+    given = Trained()
+    rows = np.full((10, 1), 8.0)
+    once = as_model(given, fit=halfway).fit(rows, rng=generator(0))
+    twice = once.fit(rows, rng=generator(0))
+
+    assert (once.wrapped.mean, twice.wrapped.mean, given.mean) == (4.0, 4.0, 0.0)
+    assert once.trains

@@ -135,6 +135,7 @@ def test_a_law_in_one_column(law, kind):
         (stats.multivariate_t([0, 1], df=5), lambda law, x: law.logpdf(x)),
         (stats.dirichlet([1, 2, 3]), lambda law, x: law.logpdf(x.T)),
         (stats.multinomial(4, [0.5, 0.5]), lambda law, x: law.logpmf(x)),
+        (stats.multivariate_hypergeom([3, 4], 3), lambda law, x: law.logpmf(x.astype(int))),
     ],
 )
 def test_a_law_in_several_columns(law, density):
@@ -173,7 +174,30 @@ def test_moments_of_laws(law, mean, covariance):
     np.testing.assert_array_equal(found[1], covariance)
 
 
-@pytest.mark.parametrize("law", [stats.cauchy(), stats.t(df=2), stats.poisson(3)])
+def test_what_is_no_count_has_no_probability():
+    law = as_model(stats.multivariate_hypergeom([3, 4], 3), need=("sample",))
+    found = law.log_prob([[1.0, 2.0], [1.5, 1.5], [1e300, 2.0]])
+
+    assert found[0] == pytest.approx(np.log(3 * 6 / 35), rel=1e-12)  # C(3,1) C(4,2) / C(7,3)
+    assert found[1:].tolist() == [-np.inf, -np.inf]
+
+
+@pytest.mark.parametrize("law", [stats.wishart(3, 1.0), stats.invwishart(3, 1.0)])
+def test_a_matrix_of_one_number_is_sampled_from_alone(law):
+    model = as_model(law, need=("sample",))
+
+    assert model.sample(4, rng=generator(0)).shape == (4, 1)
+    assert not hasattr(model, "log_prob")
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        *(stats.cauchy(), stats.t(df=2), stats.poisson(3)),
+        stats.vonmises(2.0, loc=1.0),  # drawn in [-pi, pi] about 1, said to have mean 1
+        stats.multinomial([4, 5], [[0.5, 0.5], [0.5, 0.5]]),  # means and covariances of two laws
+    ],
+)
 def test_a_law_without_finite_moments_and_a_law_of_codes_have_none(law):
     assert not hasattr(as_model(law, need=("sample",)), "moments")
 
@@ -194,6 +218,7 @@ def test_a_discrete_law_may_be_taken_for_numbers():
         (stats.norm([0, 1]), "must be a single distribution; got rv_continuous_frozen with arrays"),
         (stats.norm(scale=np.ones(2)), "must be a single distribution; got rv_continuous_frozen"),
         (stats.Normal(mu=[0.0, 1.0]), "must be a single distribution; got Normal with arrays"),
+        (stats.normal_inverse_gamma(0, 1, 2, 3), "must draw rows; got .*, which draws a pair of"),
     ],
 )
 def test_what_is_no_single_law_is_refused(law, sentence):

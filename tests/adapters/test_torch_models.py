@@ -88,6 +88,11 @@ def test_moments():
         D.Cauchy(0.0, 1.0),
         D.Dirichlet(torch.ones(2)),
         D.Categorical(torch.ones(2)),
+        # torch's "variance" is the circular one: 0.55 for 1.67 of the draws of (0.5, 1).
+        D.VonMises(0.5, 1.0),
+        D.Independent(D.VonMises(0.5, 1.0), 0),
+        D.MixtureSameFamily(D.Categorical(torch.ones(2)), D.VonMises(torch.zeros(2), 1.0)),
+        D.ContinuousBernoulli(0.499),  # 0.17 for 1/12, in single precision
     ):
         assert not hasattr(as_model(without, need=SAMPLED), "moments")
 
@@ -151,6 +156,47 @@ def test_log_prob_of_a_module_is_its_own():
     expected = module.eval().log_prob(torch.tensor(rows, dtype=torch.float32)).detach().numpy()
     np.testing.assert_array_equal(model.log_prob(rows), expected)
     assert not hasattr(as_model(ByNumber(), need=SAMPLED), "log_prob")
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [int, "SampleSize", "BatchSize", int | tuple[int, ...], "Optional[int]", list[tuple[int, int]]],
+)
+def test_annotations_of_a_number(annotation):
+    def sample(self, n):
+        return self.push(torch.randn(n, 2))
+
+    sample.__annotations__["n"] = annotation
+    module = type("Annotated", (ByNumber,), {"sample": sample})()
+    assert as_model(module, need=SAMPLED).sample(3, rng=generator(0)).shape == (3, 2)
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        *(tuple, tuple[int, ...], torch.Size, torch.types._size),
+        *("tuple[int, int]", "torch.Size | None", "Union[Size, tuple[int, ...]]", "t.Tuple[int]"),
+    ],
+)
+def test_annotations_of_a_shape(annotation):
+    def sample(self, n):
+        return self.push(torch.randn(*n, 2))
+
+    sample.__annotations__["n"] = annotation
+    module = type("Annotated", (ByNumber,), {"sample": sample})()
+    assert as_model(module, need=SAMPLED).sample(3, rng=generator(0)).shape == (3, 2)
+
+
+class Labelled(ByNumber):
+    def sample(self, n):
+        return torch.zeros(n, 2), torch.arange(n)
+
+
+def test_labels_are_not_left_out_in_silence():
+    with pytest.raises(
+        ModelError, match=r"^Labelled\.sample must return samples, or .* got labels of torch\.int64"
+    ):
+        as_model(Labelled(), need=SAMPLED).sample(4, rng=generator(0))
 
 
 class Needy(ByNumber):

@@ -1,5 +1,7 @@
 """A model given as a SPEC runs in a process of its own, which may hang, crash or exit."""
 
+import os
+import subprocess
 import sys
 
 import pytest
@@ -62,3 +64,24 @@ def test_what_a_model_does_to_its_process_is_that_checks_failure(module, name, s
 
     assert sentence in records[0]["reason"]
     assert [record["check"] for record in records] == CHECKS
+
+
+def test_a_script_needs_no_guard(tmp_path, module):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from collapse_bench.conformance import check_model\n"
+        f"print(check_model('{module}:Fine', checks='check_seed_determinism')[0]['status'])\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, sys.path))}
+    result = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, env=environment, check=False
+    )
+
+    assert (result.stdout, result.returncode) == ("passed\n", 0), result.stderr
+
+
+def test_a_failure_in_the_child_prints_code_that_repeats_it(module):
+    with pytest.warns(ConformanceWarning):
+        (record,) = check_model(f"{module}:Dies", "warn", checks=CHECKS[0])
+
+    assert f"    check_seed_determinism('{module}:Dies', seed=0)" in record["reason"].splitlines()

@@ -319,3 +319,28 @@ def test_a_level_that_no_exact_test_reaches_is_said():
 
     with pytest.raises(Inconclusive, match="too small for an exact test: raise alpha"):
         conformance.check_row_order(Learner(Normal(), last), alpha=1e-6)
+
+
+class Rare:
+    """Zeros and ones, fitted by their share."""
+
+    kind = "numbers"
+
+    def __init__(self, share=0.003):
+        self.share = share
+
+    def sample(self, size, *, rng):
+        return (rng.random((size, 1)) < self.share).astype(float)
+
+    def fit(self, samples, *, rng):
+        return Rare(float(samples.mean()))
+
+
+@pytest.mark.filterwarnings("ignore::collapse_bench.conformance.ConformanceWarning")
+@pytest.mark.parametrize("share", [0.003, 0.3])
+def test_two_values_of_which_one_is_rare_are_no_error_of_the_model(share):
+    for check in ("check_one_step_fidelity", "check_tail_coverage", "check_resolution"):
+        (record,) = conformance.check_model(Rare(share), "warn", checks=check)
+        assert record["status"] in ("passed", "skipped", "inconclusive"), record
+        assert "raised" not in str(record["reason"])
+        assert "nan" not in str(record["reason"])

@@ -127,7 +127,7 @@ def test_codes_sorted_are_found():
 def test_a_model_beyond_the_budget_is_left_undecided(check):
     status, reason = ran(check, LINE, budget=1e-9)
     assert status == "inconclusive"
-    assert reason.endswith("raise the budget")
+    assert reason.endswith("raise budget, or --collapse-budget")
 
 
 def test_counts_and_cents_are_known_by_what_the_model_learned_from():

@@ -85,5 +85,5 @@ def test_a_failure_shows_its_reason_and_how_to_repeat_it(pytester):
 
     result.assert_outcomes(failed=1, deselected=2 * len(all_checks()) - 1)
     result.stdout.fnmatch_lines(
-        ["*CollapseError: check_seed_sensitivity: *", "*reproduce it with*"]
+        ["*CollapseError: check_seed_sensitivity of Stale: *", "*reproduce it with*"]
     )

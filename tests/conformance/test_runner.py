@@ -216,3 +216,48 @@ def test_a_check_is_a_plain_function_that_raises_what_it_found(monkeypatch):
         check_spread(Gaussian(covariance=0))
     with pytest.raises(Inconclusive):
         check_spread(Gaussian(), alpha=0.01)
+
+
+def test_a_model_that_swallows_everything_does_not_pass_when_its_time_is_up():
+    def check_deaf(subject):
+        end = time.perf_counter() + 1
+        while time.perf_counter() < end:
+            try:
+                time.sleep(0.05)
+            except BaseException:
+                continue
+        return "done"
+
+    record = run_check(
+        Entry("check_deaf", "sampler", False, check_deaf), Subject(Gaussian()), timeout=0.1
+    )
+
+    assert record["status"] == "failed"
+
+
+def test_the_alarm_of_somebody_else_is_set_again():
+    import signal
+
+    rang = []
+    former = signal.signal(signal.SIGALRM, lambda *_: rang.append(1))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        entry = Entry("check_fine", "sampler", False, check_fine)
+        run_check(entry, Subject(Gaussian()), timeout=5)
+        time.sleep(0.5)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)
+
+    assert rang == [1]
+
+
+def test_a_model_that_cannot_be_shown_is_a_failure_like_any_other(few):
+    class Shy(Gaussian):
+        def __repr__(self):
+            raise RuntimeError("no")
+
+    with pytest.warns(ConformanceWarning):
+        (record,) = check_model(Shy(), "warn", checks=["check_bad"])
+
+    assert record["reason"].startswith("the model must be good")

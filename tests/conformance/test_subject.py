@@ -5,6 +5,8 @@ import time
 import numpy as np
 import pytest
 
+from collapse_bench.adapters import as_model
+from collapse_bench.conformance import check_model
 from collapse_bench.conformance.outcomes import NotApplicable
 from collapse_bench.conformance.subject import READY_ROWS, Subject
 from collapse_bench.data import SampleSet, two_gaussians
@@ -150,7 +152,7 @@ def test_work_beyond_the_budget_ends_a_check_undecided():
     subject = Subject(Gaussian(), budget=2)
     subject.afford("a fit", 2.0)
 
-    with pytest.raises(Inconclusive, match=r"a fit would take about 3 s .* raise the budget"):
+    with pytest.raises(Inconclusive, match=r"a fit would take about 3 s .* raise budget, or"):
         subject.afford("a fit", 3.0)
 
 
@@ -193,3 +195,40 @@ def test_a_model_that_waits_for_a_device_takes_the_time_of_the_clock(monkeypatch
     monkeypatch.setattr(time, "process_time", lambda: next(busy))
 
     assert Subject(Gaussian()).seconds("waiting", lambda: None) == 10.0
+
+
+class Trained:
+    """Draws around a parameter that a training loop moves."""
+
+    def __init__(self):
+        self.mean = 0.0
+
+    def sample(self, size, *, rng):
+        return self.mean + rng.standard_normal((size, 2))
+
+
+def halfway(model, samples, rng):
+    model.mean = model.mean + (samples.mean(axis=0) - model.mean) / 2
+    return model
+
+
+def whole(model, samples, rng):
+    model.mean = samples.mean(axis=0)
+    return model
+
+
+@pytest.mark.filterwarnings("ignore::collapse_bench.conformance.ConformanceWarning")
+@pytest.mark.parametrize(("loop", "status"), [(halfway, "failed"), (whole, "passed")])
+def test_a_loop_that_hardly_trains_does_not_start_at_the_answer(loop, status):
+    model = as_model(Trained(), fit=loop)
+    reference = np.random.default_rng(0).normal(3.0, 1.0, (2_000, 2))
+    (record,) = check_model(model, "warn", checks="check_consistency", reference=reference)
+
+    assert record["status"] == status
+
+
+def test_a_training_loop_without_a_reference_gets_one_of_its_width():
+    ready = Subject(as_model(Trained(), fit=whole)).model
+
+    assert ready.wrapped.mean.shape == (2,)
+    assert ready.wrapped.mean.any()

@@ -18,7 +18,7 @@ relaxed = settings(deadline=None, max_examples=50)
 seeds = st.integers(0, 2**32 - 1)
 sizes = st.integers(1, 25)
 dimensions = st.integers(2, 5)
-orders = st.sampled_from([1, 2, 1.5, 3])
+orders = st.sampled_from([1, 2])
 ROUNDING = 1e-9  # what two float64 ways to W_p^p may differ by, for data of unit size
 
 
@@ -110,7 +110,7 @@ def test_the_moments_bound_it_from_below_and_an_optimal_map_meets_the_bound(seed
 
 
 @pytest.mark.parametrize("unit", [1e-300, 1e-160, 1e160, 1e300])
-@pytest.mark.parametrize("order", [1, 2, 5])
+@pytest.mark.parametrize("order", [1, 2])
 def test_units_and_zero_points_do_not_matter(unit, order):
     rng = np.random.default_rng(1)
     x, y = rng.random((10, 3)), rng.random((15, 3))
@@ -150,6 +150,61 @@ def test_a_solver_that_stops_early_is_never_reported_as_a_number(monkeypatch):
         wasserstein(x, y)
 
 
+def lines(unit, spread):
+    """Two samples of 300 on a line in the plane, their clusters ``spread`` wide, ``unit`` apart."""
+    x, y = np.random.default_rng(0).normal(size=(2, 300))
+    apart = unit * (np.arange(300) % 2)
+    return [np.outer(spread * sample + apart, [1.0, 0.0]) for sample in (x, y)]
+
+
+@pytest.mark.parametrize(("unit", "spread"), [(1e6, 1), (1, 1e-7)])
+def test_a_plan_that_the_solvers_tolerance_left_short_is_refused(unit, spread):
+    """The oracle is the line: POT stops at 1.02 to 4 times the least cost and calls it optimal."""
+    x, y = lines(unit, spread)
+    with pytest.raises(UndefinedMetric, match=r"plan is shown to be within .* one cluster at"):
+        wasserstein(x, y, order=2)
+    # Apart they are measured, and so is order 1, whose costs are not squared.
+    for one in range(2):
+        near = [sample[one::2] for sample in (x, y)]
+        assert wasserstein(*near, order=2) == pytest.approx(
+            wasserstein_1d(*(s[:, :1] for s in near), order=2), rel=1e-6
+        )
+    assert wasserstein(x, y) == pytest.approx(wasserstein_1d(x[:, :1], y[:, :1]), rel=1e-6)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("heavy", [False, True])
+@pytest.mark.parametrize("noise", [1, 1e-2, 1e-5, 1e-8])
+def test_good_plans_of_many_rows_are_shown_to_be_optimal(order, heavy, noise):
+    """Also where every distance is small; scipy's assignment is the oracle."""
+    rng = np.random.default_rng(7)
+    x, z = rng.standard_cauchy((2, 300, 2)) if heavy else rng.normal(size=(2, 300, 3))
+    y = x + noise * z
+    low, unit = x.min(axis=0), np.ptp(x, axis=0).max()  # so that squares don't lose the digits
+    cost = cdist((x - low) / unit, (y - low) / unit) ** order
+    best = cost[linear_sum_assignment(cost)].mean() ** (1 / order)
+
+    assert wasserstein(x, y, order=order) / unit == pytest.approx(best, rel=1e-6)
+
+
+@pytest.mark.parametrize("shift", [1e-5, -1e-5, 1])
+def test_the_bound_is_of_the_potentials_and_wrong_ones_show_nothing(monkeypatch, shift):
+    rng = np.random.default_rng(8)
+    x, y = rng.random((40, 2)), rng.random((60, 2))
+    solver = ot.emd2
+
+    def spoiled(*args, **options):
+        total, log = solver(*args, **options)
+        log["u"] = log["u"] + np.where(np.arange(40) == 3, shift * 60, 0.0)
+        return total, log
+
+    wasserstein(x, y)
+    monkeypatch.setattr(ot, "emd2", spoiled)
+    with pytest.raises(UndefinedMetric, match="POT's plan is shown to be within"):
+        wasserstein(x, y)
+    assert wasserstein(x, x[::-1]) == 0  # no cost is below none
+
+
 def test_iterations_grow_with_the_number_of_pairs(monkeypatch):
     asked = []
     solver = ot.emd2
@@ -169,7 +224,23 @@ def test_iterations_grow_with_the_number_of_pairs(monkeypatch):
     [
         (np.eye(2), np.eye(3), {}, InvalidSamples, "y must have 2 columns"),
         (np.ones((2, 3, 4)), np.ones((3, 3, 4)), {}, InvalidArgument, "the 2 replicates of x"),
-        (np.eye(2), np.eye(2), {"order": 0.5}, InvalidArgument, r"order must be a number in \[1,"),
+        (
+            np.eye(2),
+            np.eye(2),
+            {"order": 0.5},
+            InvalidArgument,
+            "order must be 1 or 2; got order=0.5",
+        ),
+        (np.eye(2), np.eye(2), {"order": 3}, InvalidArgument, "order must be 1 or 2; got order=3"),
+        (
+            np.ones(2),
+            np.ones(2),
+            {"order": 1e5},
+            InvalidArgument,
+            "order must be 1 or 2; got order=1",
+        ),
+        (np.eye(2), np.eye(2), {"order": True}, InvalidArgument, "order must be a number"),
+        (np.eye(2), np.eye(2), {"order": np.nan}, InvalidArgument, "order must be a number"),
         (np.eye(2), np.full((2, 2), np.nan), {}, InvalidSamples, "y must be finite"),
         (
             np.zeros((8_193, 2)),

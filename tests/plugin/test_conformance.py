@@ -177,3 +177,108 @@ def test_workers_report_what_one_process_reports(process, pytester):
     assert len(reports[0]["conformance"]) == 2
     assert reports[0]["conformance"] == reports[1]["conformance"]
     assert reports[0]["summary"] == reports[1]["summary"]
+
+
+OWN = """
+import pytest
+from collapse_bench.conformance import parametrize_with_checks
+from strangers import Fine, Hangs, Stuck
+
+
+@parametrize_with_checks([Fine(), Stuck(), Hangs], expected_failed_checks=lambda m: (
+    {"check_seed_sensitivity": "one seed"} if type(m) is Stuck else {}
+))
+def test_own(model, check):
+    check(model)
+"""
+
+
+@pytest.fixture
+def own(session, pytester):
+    """Run a file of anybody's with the decorator; return its result and its report."""
+    pytester.makepyfile(strangers=MODELS, test_own=OWN)
+    pytester.syspathinsert()
+
+    def run(*arguments):
+        result = session("--collapse-report=out.json", "test_own.py", *arguments)
+        return result, json.loads((pytester.path / "out.json").read_text())
+
+    return run
+
+
+def test_checks_of_a_decorator_are_reported_and_follow_the_seed(own, last):
+    result, report = own("-k", f"({TWO}) and not Hangs", "--collapse-seed=7")
+    statuses = {(r["model"], r["check"]): (r["status"], r["seed"]) for r in report["conformance"]}
+
+    result.assert_outcomes(passed=3, xfailed=1, deselected=3 * len(all_checks()) - 4)
+    assert statuses["Fine", "check_seed_determinism"] == ("passed", 7)
+    assert statuses["Stuck", "check_seed_sensitivity"] == ("expected_failure", 7)
+    assert "3 checks, 3 pass, 0 fail" in last(result)
+    assert result.ret == 0  # no ledger of ours: what isn't selected isn't missed
+
+
+def test_checks_of_a_decorator_follow_the_timeout(own):
+    result, report = own("-k", "Hangs and check_seed_determinism", "--collapse-timeout=2")
+
+    assert result.ret == 1
+    assert "within the timeout of 2 s" in report["conformance"][0]["reason"]
+
+
+def test_checks_of_a_decorator_that_do_not_apply_say_so_where_they_stand(own):
+    result, _ = own("-k", "Fine and support_nesting", "-rs")
+
+    result.stdout.fnmatch_lines(["SKIPPED*check_support_nesting of Fine: the model doesn't claim*"])
+
+
+def test_the_budget_is_an_option(suite):
+    result, report = suite(
+        "--collapse-model=strangers:Fine", "--collapse-budget=0.000001", "-k", "check_row_order"
+    )
+
+    assert report["conformance"][0]["status"] == "inconclusive"
+    assert "--collapse-budget" in report["conformance"][0]["reason"]
+    assert result.ret == 6
+
+
+def test_one_reason_of_many_checks_is_told_once(suite, pytester):
+    pytester.makepyfile(
+        broken="""
+        class Broken:
+            def sample(self, size, *, rng):
+                raise OSError("no weights")
+
+            def fit(self, samples, *, rng):
+                return self
+        """
+    )
+    result, _ = suite("--collapse-model=broken:Broken", "-k", TWO)
+
+    result.stdout.fnmatch_lines(
+        ["  FAIL          check_seed_determinism, check_seed_sensitivity: *no weights*"]
+    )
+
+
+def test_a_class_without_fit_is_looked_at_as_a_sampler(suite, pytester):
+    pytester.makepyfile(
+        sampler="""
+        class S:
+            def sample(self, size, *, rng):
+                return rng.normal(size=size)
+        """
+    )
+    _, report = suite("--collapse-model=sampler:S", "-k", f"{TWO} or check_row_order")
+    statuses = {record["check"]: record["status"] for record in report["conformance"]}
+
+    assert statuses == {
+        "check_seed_determinism": "passed",
+        "check_seed_sensitivity": "passed",
+        "check_row_order": "skipped",
+    }
+
+
+def test_a_model_that_was_named_is_missed_if_nothing_of_it_runs(suite):
+    named = ("--collapse-model=strangers:Fine", "--collapse-model=strangers:Stuck")
+    result, report = suite(*named, "-k", "Fine and check_seed_determinism")
+
+    assert result.ret == 6
+    assert report["summary"]["not_run"] == 2 * len(all_checks()) - 1

@@ -165,6 +165,11 @@ def test_absorption_by_a_step_lies_between_its_bounds(world, steps):
     gini = 1 - (law**2).sum()
     low, high = categorical.absorption_bounds(gini, len(law), size, steps)
     assert low - EXACT <= alive <= high + EXACT
+    # one state is one state from the start
+    assert categorical.absorption_bounds([0.0, gini], len(law), size, 0)[1].tolist() == [
+        0,
+        float(gini > 0),
+    ]
     # both bounds bite: neither a step later nor a draw more or less would do for all
     if len(law) == 2 and size == 2:
         assert low == pytest.approx(high)

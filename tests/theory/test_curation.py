@@ -66,6 +66,56 @@ def test_curation_composes_step_by_step(vote, steps):
     assert later - once == pytest.approx(variance / (now @ e), abs=1e-9)
 
 
+@given(votes(), st.floats(-700, 700), st.integers(0, 2**53))
+def test_curation_is_exact_up_to_the_most_steps(vote, shift, steps):
+    """Against 60 digits; a shift of all rewards is a factor of the mean, and nothing to the law."""
+    p, reward = vote[0], vote[1] + shift
+    with mpmath.workdps(60):
+        top = max(mpmath.mpf(r) for r, q in zip(reward, p, strict=True) if q > 0)
+        odds = [
+            mpmath.mpf(q) * mpmath.exp(steps * (mpmath.mpf(r) - top)) if q > 0 else mpmath.mpf(0)
+            for q, r in zip(p, reward, strict=True)
+        ]
+        law = [o / sum(odds) for o in odds]
+        mean = sum(q * mpmath.exp(mpmath.mpf(r)) for q, r in zip(law, reward, strict=True))
+    # An exponent of up to 40 counts, and is a difference of rewards that are rounded at 700.
+    near = 1e-11
+    found = curation.curated_law(p, reward, steps)
+    assert found == pytest.approx([float(q) for q in law], abs=near)
+    assert found.sum() == pytest.approx(1, abs=1e-14)
+    assert curation.curated_reward(p, reward, steps) == pytest.approx(float(mean), rel=near)
+
+
+def test_curation_by_rewards_of_any_size():
+    """Equal rewards change nothing, at any number of steps; differences may leave the floats."""
+    kept = curation.curated_reward([0.5, 0.5], [0.3, 0.3], [0, 10**15, 2**53])
+    assert kept == pytest.approx(np.exp(0.3), rel=1e-15)
+    assert curation.curated_law([0.5, 0.3, 0.2], [1, 1, 0.5], 10**15) == pytest.approx(
+        [0.625, 0.375, 0], rel=1e-15
+    )
+    huge = [1e308, -1e308]
+    assert curation.curated_law([0.5, 0.5], huge, [0, 1, 2**53]).tolist() == [
+        [0.5, 0.5],
+        [1, 0],
+        [1, 0],
+    ]
+    assert curation.curated_law([0.0, 1.0], huge, 2**53).tolist() == [0, 1]
+    assert curation.pairwise_law([0.5, 0.5], huge, 1).tolist() == [0.75, 0.25]
+    assert curation.curated_reward([0.0, 1.0], huge, 3) == 0  # e^-1e308
+    assert curation.pairwise_gain_bound([0.0, 1.0], huge) == 0
+    for function, steps in (curation.curated_reward, (1,)), (curation.pairwise_gain_bound, ()):
+        with pytest.raises(
+            InvalidArgument, match=r"^reward must keep e\^reward below 1.8e308 where"
+        ):
+            function([0.5, 0.5], [710, 0], *steps)
+
+
+def test_steps_that_a_float_cannot_count_are_refused():
+    assert curation.curated_law([1.0], [0], 2**53).tolist() == [1]
+    with pytest.raises(InvalidArgument, match=r"^steps must be an integer >= 0; got steps=900719"):
+        curation.curated_law([1.0], [0], 2**53 + 2)
+
+
 @given(votes(), st.integers(0, 6))
 def test_a_vote_of_two_gains_at_least_its_bound(vote, steps):
     p, reward = vote
@@ -89,6 +139,8 @@ def test_a_state_without_mass_does_not_weaken_the_bound():
     bound = curation.pairwise_gain_bound([0.5, 0.5, 0.0], [0, np.log(3), 50.0])
     assert bound == pytest.approx(1 / 6)
     assert curation.pairwise_gain_bound([0.5, 0.5, 0.0], [0, 0, -800.0]) == 0
+    # e^2,000 is no float: such a state must not even be multiplied by its mass of 0
+    assert curation.pairwise_gain_bound([0.5, 0.5, 0.0], [0, np.log(3), 2e3]) == bound
 
 
 def test_long_votes_keep_their_sum():
