@@ -22,6 +22,8 @@ Array = NDArray[np.float64]
 PILOT_ROWS = 20_000
 # Directions with less of the widest one's variance than this don't vary.
 FLAT = 1e-10
+# Columns whose standard deviations differ by more than this are taken in units of their own.
+DISPARATE = 1e3
 # Location and spread look at scores within so many standard deviations: their averages are then
 # near normal for every law.
 REACH = 3.0
@@ -69,9 +71,15 @@ class Frame:
             made = cls(none, none, states, rarities / len(rows), shares, none)
         else:
             states, center = none, rows.mean(axis=0)
-            values, vectors = np.linalg.eigh(np.cov(rows.T, ddof=0).reshape(2 * rows.shape[1:]))
+            spread = rows.std(axis=0)
+            varying = spread[spread > 0]
+            unit = np.ones(len(spread))
+            if len(varying) and varying.max() > DISPARATE * varying.min():
+                unit = np.where(spread > 0, spread, 1.0)  # a rate beside an income isn't flat
+            white = (rows - center) / unit
+            values, vectors = np.linalg.eigh(white.T @ white / len(white))
             varies = values > FLAT * max(values[-1], np.finfo(float).tiny)
-            axes = vectors[:, varies] / np.sqrt(values[varies])
+            axes = vectors[:, varies] / np.sqrt(values[varies]) / unit[:, None]
             made = cls(center, axes[:, ::-1], none, none, none, none)  # the widest first
         return cls(
             made.center, made.axes, made.states, made.rarities, made.shares, made.scores(rows)

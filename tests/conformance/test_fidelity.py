@@ -344,3 +344,21 @@ def test_two_values_of_which_one_is_rare_are_no_error_of_the_model(share):
         assert record["status"] in ("passed", "skipped", "inconclusive"), record
         assert "raised" not in str(record["reason"])
         assert "nan" not in str(record["reason"])
+
+
+class Narrowing(Gaussian):
+    """Keeps a hundredth of the second column's variance in each fit."""
+
+    def fit(self, samples, *, rng):
+        center = samples.mean(axis=0)
+        spread = np.cov(samples.T) * [[1, 0.1], [0.1, 0.01]]
+        return Narrowing(center, spread)
+
+
+@pytest.mark.filterwarnings("ignore::collapse_bench.conformance.ConformanceWarning")
+@pytest.mark.parametrize("scale", [1.0, 1e-7])
+def test_a_column_of_small_numbers_is_compared_like_any_other(scale):
+    model = Narrowing([0.0, 0.0], [[1.0, 0.0], [0.0, scale**2]])
+    (record,) = conformance.check_model(model, "warn", checks="check_one_step_fidelity")
+
+    assert record["status"] == "failed"
