@@ -77,7 +77,7 @@ class Finding:
 
 @conformance_check("learner", statistical=True)
 def check_one_step_fidelity(subject: Subject) -> str | None:
-    """One fit loses and adds no variance and no tail: what is too small to show in a lineage.
+    """One fit loses and adds no variance and no tail, both ends together, along any principal axis.
 
     Fitted to n >= 100,000 draws of the ready model, a law that it can represent, n draws of the
     fitted model are held against those rows. Along each principal axis: the variance (.01 of it
@@ -115,7 +115,7 @@ def check_one_step_fidelity(subject: Subject) -> str | None:
 
 @conformance_check("learner", statistical=True)
 def check_consistency(subject: Subject) -> str | None:
-    """With enough rows a fit comes as near to the truth as the rows do: no shift, no wrong shape.
+    """With enough rows a fit comes near to the truth, along each of its principal axes.
 
     Fitted to n >= 100,000 rows, the fitted law must be within .01 of the truth in Kolmogorov
     distance, which n rows themselves are; .03 is excluded at beta, such as a mean that moves by a

@@ -38,7 +38,7 @@ Pairs = tuple[NDArray[Any], NDArray[Any]]
 
 @conformance_check("sampler", statistical=True)
 def check_successive_draws_uncorrelated(subject: Subject) -> str | None:
-    """Rows don't depend on one another, within a call and between calls with one generator.
+    """Neighbors don't depend on one another, nor do rows at one place of successive calls.
 
     Pairs of rows at one place of two successive calls, next to each other in a call, and half a
     call apart, which is where antithetic or repeated rows lie. In every column two events are
@@ -108,7 +108,7 @@ def check_exchangeable(subject: Subject) -> str | None:
 
 @conformance_check("sampler", statistical=True)
 def check_split_invariance(subject: Subject) -> str | None:
-    """Many small calls give what one large call gives: in law, and from call to call.
+    """Many small calls give what one large call gives, pooled, and differ as independent ones do.
 
     Three comparisons. All rows of the small calls against those of a large one. The means and the
     standard deviations of the small calls against those of as many blocks of the large one, whose
