@@ -1,6 +1,6 @@
 """How long states live, and how long until one is left: chains, recursions and their bounds."""
 
-import mpmath  # type: ignore[import-untyped]
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings

@@ -1,6 +1,6 @@
 """Curation by a reward and smoothing with fresh data: laws, identities, Monte Carlo."""
 
-import mpmath  # type: ignore[import-untyped]
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given

@@ -6,7 +6,7 @@ Their simulations are in ``sensitivity_families``.
 import warnings
 from itertools import pairwise, product
 
-import mpmath  # type: ignore[import-untyped]
+import mpmath
 import numpy as np
 import ot
 import pytest

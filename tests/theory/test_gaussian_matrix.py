@@ -2,7 +2,7 @@
 
 from itertools import combinations
 
-import mpmath  # type: ignore[import-untyped]
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given

@@ -1,6 +1,6 @@
 """The Gaussian loop path by path, and the loops whose sampling is bent."""
 
-import mpmath  # type: ignore[import-untyped]
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given

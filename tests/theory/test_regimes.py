@@ -1,6 +1,6 @@
 """Closed forms of the other regimes against every path of small discrete loops."""
 
-import mpmath  # type: ignore[import-untyped]
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings

@@ -1,6 +1,6 @@
 """Pools, urns, lags and growing sizes against every path of small loops and exact products."""
 
-import mpmath  # type: ignore[import-untyped]
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings

@@ -1,6 +1,6 @@
 """Real data in the loop: one fixed set, limits, and the best weight."""
 
-import mpmath  # type: ignore[import-untyped]
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings

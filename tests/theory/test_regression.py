@@ -5,7 +5,7 @@ Their simulations are in ``sensitivity_families``.
 
 from fractions import Fraction
 
-import mpmath  # type: ignore[import-untyped]
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings

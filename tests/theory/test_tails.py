@@ -6,7 +6,7 @@ Their simulations are in ``sensitivity_tails``.
 from fractions import Fraction
 from math import comb
 
-import mpmath  # type: ignore[import-untyped]
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
