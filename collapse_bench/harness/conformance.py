@@ -55,7 +55,7 @@ def checking(request: pytest.FixtureRequest, candidate: Any) -> Callable[[str], 
         one_of("check", name, tuple(CATALOG))
         subject = _subject(item, candidate)
         timeout = item.config.stash[SETTINGS].timeout
-        if timeout is not None and isinstance(subject.candidate, str):
+        if isinstance(subject.candidate, str):  # in a process of its own: it may exit, or hang
             record = _child(item.config, subject, timeout).run(name)
         else:
             record = run_check(CATALOG[name], subject, timeout=timeout)
@@ -102,7 +102,7 @@ def _subject(item: pytest.Item, candidate: Any) -> Subject:
     return known[key]
 
 
-def _child(config: pytest.Config, subject: Subject, timeout: float) -> Child:
+def _child(config: pytest.Config, subject: Subject, timeout: float | None) -> Child:
     """Return the process in which a SPEC is checked; it ends with the session."""
     known = config.stash.setdefault(CHILDREN, {})
     spec = subject.candidate

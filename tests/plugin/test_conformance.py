@@ -29,6 +29,13 @@ class Hangs(Gaussian):
         return super().sample(size, rng=rng)
 
 
+class Exits(Gaussian):
+    def sample(self, size, *, rng):
+        import os
+
+        os._exit(0)
+
+
 class Mute:
     def fit(self, samples, *, rng):
         return self
@@ -151,6 +158,13 @@ def test_a_model_that_hangs_is_ended_and_the_others_still_run(suite):
     assert result.ret == 1
     assert "within the timeout of 5 s" in records["check_seed_determinism"]["reason"]
     assert len(records) == 2
+
+
+def test_a_model_that_ends_its_process_does_not_end_the_run_green(suite):
+    result, report = suite("--collapse-model=strangers:Exits", "-k", TWO)
+
+    assert result.ret == 1
+    assert all("process ended with exit code 0" in r["reason"] for r in report["conformance"])
 
 
 def test_the_table_has_a_line_for_each_model(suite):
