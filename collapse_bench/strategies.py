@@ -263,18 +263,10 @@ _regimes = regimes  # scenarios() has an argument of that name
 
 @dataclass(frozen=True)
 class SizeSchedule:
-    """A schedule of sizes that prints what it is; call it with a generation t.
+    """A schedule of sizes that prints what it is; call it with a generation t."""
 
-    Attributes
-    ----------
-    name
-        The code that makes it, such as ``linear(20)``.
-    schedule
-        t -> size.
-    """
-
-    name: str
-    schedule: Callable[[int], int]
+    name: str  # the code that makes it, such as linear(20)
+    schedule: Callable[[int], int]  # t -> size
 
     def __call__(self, t: int) -> int:
         return self.schedule(t)

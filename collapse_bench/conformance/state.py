@@ -1,5 +1,7 @@
 """Checks of what a model touches beyond its own: global random state, and arrays it handed out."""
 
+# ruff: noqa: NPY002  (the global state of numpy is what is watched)
+
 from __future__ import annotations
 
 import copy
@@ -158,7 +160,7 @@ def _same(first: NDArray[Any], second: NDArray[Any]) -> bool:
 
 def _read() -> dict[str, Any]:
     """Return the state of each global generator, comparable by ``==``."""
-    words = np.random.get_state(legacy=False)  # noqa: NPY002
+    words = np.random.get_state(legacy=False)
     assert isinstance(words, dict)
     states: dict[str, Any] = {
         "numpy.random": (
@@ -178,7 +180,7 @@ def _read() -> dict[str, Any]:
 
 def _seed(seeds: dict[str, int]) -> None:
     """Seed every global generator; ``seeds`` holds those that differ from the plain seed."""
-    np.random.seed(seeds.get("numpy.random", PLAIN))  # noqa: NPY002
+    np.random.seed(seeds.get("numpy.random", PLAIN))
     random.seed(seeds.get("random", PLAIN))
     if (torch := sys.modules.get("torch")) is not None:
         torch.default_generator.manual_seed(seeds.get("torch", PLAIN))
@@ -190,13 +192,13 @@ def _seed(seeds: dict[str, int]) -> None:
 def _kept() -> Iterator[None]:
     """Put all global generators back when the block ends."""
     torch = sys.modules.get("torch")
-    numbers, plain = np.random.get_state(), random.getstate()  # noqa: NPY002
+    numbers, plain = np.random.get_state(), random.getstate()
     tensors = torch.get_rng_state() if torch is not None else None
     cuda = _cuda(torch) if torch is not None and torch.cuda.is_initialized() else None
     try:
         yield
     finally:
-        np.random.set_state(numbers)  # noqa: NPY002
+        np.random.set_state(numbers)
         random.setstate(plain)
         if torch is not None:
             torch.set_rng_state(tensors)
