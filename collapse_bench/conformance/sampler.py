@@ -137,9 +137,9 @@ def check_sample_sizes(subject: Subject) -> str | None:
 def check_finite(subject: Subject) -> str | None:
     """No NaN, no infinity and no missing code in a million values, or what the budget affords.
 
-    The remark names the rarest defect that is excluded: with N clean rows, one in a row out of
-    N / log(1 / beta) would have been seen except with probability beta. Never wrong about a sound
-    model.
+    What is masked is missing. The remark names the rarest defect that is excluded: with N clean
+    rows, one in a row out of N / log(1 / beta) would have been seen except with probability beta.
+    Never wrong about a sound model.
     """
     model, rng = subject.model, subject.rng("finite")
     wanted = math.ceil(FINITE_VALUES / subject.width)
@@ -147,7 +147,15 @@ def check_finite(subject: Subject) -> str | None:
     for start in range(0, size, BATCH):
         count = min(BATCH, size - start)
         call = f"{told(model, count)}, after {start:,} rows,"
-        rows = as_plain(call, raw(model, count, rng))
+        drawn = raw(model, count, rng)
+        rows = as_plain(call, drawn)
+        # A plain array of it would show what lies under the mask.
+        if np.ma.is_masked(drawn):
+            masked = int(np.ma.getmaskarray(drawn).sum())
+            fail(
+                f"{call} must return finite values; {masked:,} of {rows.size:,} are masked, "
+                "which is to be missing"
+            )
         if rows.dtype.kind == "f":
             broken = ~np.isfinite(rows)
         elif rows.dtype.kind == "O":

@@ -38,15 +38,16 @@ def test_distance_margin_and_pvalue_are_those_of_the_formulas():
 def test_the_worst_column_decides_and_all_columns_share_the_pvalue():
     rng = generator(1, "laws")
     first, second = rng.random((500, 3)), rng.random((500, 3))
-    second[:, 1] += 0.5
+    second[:, 1] += 0.2  # small enough for a p-value that isn't taken for 0
 
     found = compare(first, second, beta=BETA)
     alone = compare(first[:, 1], second[:, 1], beta=BETA)
 
     assert found.column == 1
     assert found.distance == alone.distance
-    assert found.pvalue == pytest.approx(3 * alone.pvalue, rel=1e-9)
-    assert found.high > alone.high
+    assert found.pvalue == pytest.approx(3 * alone.pvalue, rel=1e-9, abs=0)
+    margins = [2 * math.sqrt(math.log(4 * columns / BETA) / 1_000) for columns in (3, 1)]
+    assert found.high - alone.high == pytest.approx(margins[0] - margins[1], abs=1e-12)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(458, 700), st.integers(458, 700), st.integers(2, 9))
@@ -123,7 +124,8 @@ def test_the_planned_size_leaves_few_sound_models_undecided():
     assert size == 17_470
     assert levels.miss == 1e-4
     assert size_to_compare(1, levels, detect=0.5) == 458
-    assert size_to_compare(3, levels) > size
+    # (2 sqrt(log 1,200 / 2) + sqrt(log 60,000)) / 0.05 squared.
+    assert size_to_compare(3, levels) == 20_066
 
 
 @pytest.mark.parametrize("shapes", [((457,), (500,)), ((500, 2), (500, 3))])

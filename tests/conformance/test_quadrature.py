@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from collapse_bench.conformance.proposal import KernelMixture
-from collapse_bench.conformance.quadrature import edges_around, integrate
+from collapse_bench.conformance.quadrature import Steps, edges_around, integrate
 from collapse_bench.streams import generator
 
 
@@ -61,6 +61,18 @@ def test_points_are_limited_and_the_error_says_so():
     )
     assert found.calls < 200
     assert 0 < abs(found.value - 2) < 10 * found.error
+
+
+def test_steps_are_summed_and_looked_up():
+    steps = Steps.of(
+        lambda points: points[:, 0] + 10 * points[:, 1],
+        [np.array([0.0, 2.0, 6.0]), np.array([1.0, 2.0])],
+    )
+
+    assert steps.heights.tolist() == [[1 + 15], [4 + 15]]
+    assert steps.integral == 2 * 16 + 4 * 19
+    points = [[0.0, 1.0], [1.9, 1.9], [2.0, 1.5], [6.0, 1.5], [-0.1, 1.5], [3.0, 2.0], [3.0, 0.9]]
+    assert steps.at(np.array(points)).tolist() == [16, 16, 19, 0, 0, 0, 0]
 
 
 @settings(max_examples=20)

@@ -14,6 +14,7 @@ from collapse_bench.conformance.execution import run_check
 from collapse_bench.conformance.subject import Subject
 from collapse_bench.controls.healthy import Memoriser
 from collapse_bench.data.laws import two_gaussians
+from collapse_bench.errors import CollapseError, Inconclusive
 from collapse_bench.models import Categorical
 from collapse_bench.streams import generator
 from tests.conformance.models import LINE, PLANE, Law, Wrapped, ran
@@ -183,6 +184,19 @@ def test_one_infinity_is_found():
     assert "such as -inf" in reason
 
 
+@pytest.mark.parametrize("base", [LINE, Categorical([0.5, 0.5])], ids=["numbers", "codes"])
+def test_masked_values_are_missing(base):
+    def sample(base, size, rng):
+        rows = base.sample(size, rng=rng)
+        return np.ma.masked_array(rows, np.arange(rows.size).reshape(rows.shape) == 3)
+
+    status, reason = ran("check_finite", Wrapped(sample, base=base, kind=base.kind))
+    assert status == "failed"
+    assert "must return finite values; 1 of 8,192 are masked, which is to be missing" in reason
+    unmasked = Wrapped(lambda base, size, rng: np.ma.array(base.sample(size, rng=rng)), base=base)
+    assert ran("check_finite", unmasked)[0] == "passed"
+
+
 def test_determinism_sees_the_last_bit_and_the_memory_of_a_call():
     def jitters(base, size, rng):
         rows = base.sample(size, rng=rng)
@@ -336,6 +350,18 @@ def test_read_only_views_are_fine():
         return rows
 
     assert ran("check_buffer", Wrapped(sample))[1].endswith("read-only")
+
+
+def test_draws_that_chance_may_have_made_equal_are_left_undecided():
+    few = np.array(["a", "a", "b"])  # three orders
+    with pytest.raises(Inconclusive, match=r"equal, by chance with probability up to 0\.33"):
+        sampler._must_differ([few, few.copy(), few[::-1]], "calls")
+    sampler._must_differ([few, few[::-1]], "calls")
+    many = np.arange(13.0)  # 13! orders, above 1e9; 12! is below
+    with pytest.raises(CollapseError, match="must return different draws"):
+        sampler._must_differ([many, many.copy()], "calls")
+    with pytest.raises(Inconclusive):
+        sampler._must_differ([many[1:], many[1:].copy()], "calls")
 
 
 def test_orders_are_counted():
