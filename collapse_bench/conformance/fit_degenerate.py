@@ -7,11 +7,11 @@ import warnings
 import numpy as np
 
 from collapse_bench.conformance.catalog import conformance_check
-from collapse_bench.conformance.fit_contract import is_sentence
+from collapse_bench.conformance.fit_contract import refusal
 from collapse_bench.conformance.frame import learner_of
 from collapse_bench.conformance.outcomes import fail
 from collapse_bench.conformance.subject import Subject, fitted
-from collapse_bench.errors import CollapseBenchError, ModelError
+from collapse_bench.errors import ModelError
 from collapse_bench.generation import calling
 from collapse_bench.models import Samples
 from collapse_bench.validation import as_samples
@@ -75,11 +75,8 @@ def _outcome(subject: Subject, what: str, rows: Samples) -> str | None:
             with calling(model, f"sample({DRAWS}, rng=rng)"):
                 drawn = model.sample(DRAWS, rng=subject.rng("draw", what))
     except ModelError as error:
-        cause: BaseException = error
-        while isinstance(cause, ModelError) and cause.__cause__ is not None:  # adapters wrap too
-            cause = cause.__cause__
-        if isinstance(cause, ValueError | CollapseBenchError) and is_sentence(cause):
-            return " ".join(str(cause).split())[:100]
+        if (sentence := refusal(error)) is not None:
+            return sentence
         fail(
             f"a fit to {what} must give a model with finite draws, or a ValueError that says in a "
             f"sentence what is wrong with them; {error}"

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +12,11 @@ from scipy.special import ndtr, ndtri
 from scipy.stats import binom
 
 from collapse_bench.conformance.catalog import conformance_check
-from collapse_bench.conformance.frame import Frame, Stage, frame_of
+from collapse_bench.conformance.frame import Stage, frame_of
 from collapse_bench.conformance.laws import compare
 from collapse_bench.conformance.outcomes import fail, undecided
+from collapse_bench.conformance.projections import View
+from collapse_bench.conformance.regions import regions
 from collapse_bench.conformance.subject import Subject
 from collapse_bench.models import Samples
 
@@ -29,10 +29,6 @@ LEAST_ROWS = 100_000
 MOST_ROWS, MOST_VALUES = 2**20, 2**25
 # What of the variance may be lost in one fit, and what must be noticed.
 VARIANCE = (0.01, 0.03)
-# Tails, both ends together: their mass, and the same of it. Counts of fewer rows say less.
-TAILS = ((0.05, 0.05, 0.25), (0.005, 0.15, 0.5), (0.0005, 0.3, 0.75))
-# States as frequent as this are compared one by one, so that swapped labels are seen.
-FREQUENT, STATE = 0.05, (0.02, 0.1)
 # From this kurtosis on the variance of a sample isn't near normal; values are held within the
 # outermost 1 % at each end, as a gate does (docs/gate.md).
 HEAVY, HELD = 6.0, 0.01
@@ -77,14 +73,23 @@ class Finding:
 
 @conformance_check("learner", statistical=True)
 def check_one_step_fidelity(subject: Subject) -> str | None:
-    """One fit loses and adds no variance and no tail, both ends together, along any principal axis.
+    """One fit loses and adds no variance and no tail: of any principal axis, of some joint ones.
 
     Fitted to n >= 100,000 draws of the ready model, a law that it can represent, n draws of the
     fitted model are held against those rows. Along each principal axis: the variance (.01 of it
-    may be lost or gained, .03 is noticed; from a kurtosis of 6 on, that of values held within the
-    outermost 1 % at each end), and the outermost 5 %, 0.5 % and 0.05 %, both ends together (.25,
-    .5 and .75 of them are noticed). Of codes: the rarest 5 %, 0.5 % and 0.05 %, and every state of
-    5 % or more (.1).
+    may be lost or gained, .03 is noticed), the outermost 5 %, 0.5 % and 0.05 %, both ends together
+    (.25, .5 and .75 of them are noticed), and half of the first two at each end by itself (.4 and
+    .75). Of two axes or more,
+    which may depend on one another, also the variance along two random directions, of two products
+    of scores (their roots, with their sign) and of the distance from the center, and its outermost
+    5 %, 0.5 % and 0.05 %. Of codes: the rarest 5 %, 0.5 % and 0.05 %, and every state of 5 % or
+    more (.1).
+
+    Some counts may fail, and a loss there isn't excluded: the outermost 0.025 % at each end, what
+    lies beyond a value that most of an end shares, and values twice as far out as any of 20,000
+    draws. Where the kurtosis of those draws, or of rows and draws together, is beyond 6, the
+    variance is that of values held within the outermost 1 % at each end: a few far values would
+    decide it otherwise.
 
     Variances are compared by a normal test of their log-ratio, regions by counts, binomial given
     their sum. Both take rows and draws as independent samples; a fit that is as sure as the rows'
@@ -94,15 +99,15 @@ def check_one_step_fidelity(subject: Subject) -> str | None:
     the variance fails in 99 %.
     """
     stage = frame_of(subject, "fidelity")
-    rows, draws = _large_fit(stage)
-    findings = list(_findings(stage.frame, rows, draws))
+    view, rows, draws = _large_fit(stage)
+    findings = list(_findings(view, rows, draws))
     worst = min(findings, key=lambda found: found.fails)
     level = subject.level / (2 * len(findings))
     sizes = f"n = {len(draws):,} draws after a fit to as many rows"
     if worst.fails <= level:
         fail(
             f"one fit must keep what it was shown; got {worst}, p = {worst.fails:.2g} at level "
-            f"{level:.2g}; {sizes}"
+            f"{level:.2g}; {sizes}{stage.frame.left_out}"
         )
     weakest = max(findings, key=lambda found: found.passes)
     if weakest.passes > subject.beta:
@@ -110,36 +115,36 @@ def check_one_step_fidelity(subject: Subject) -> str | None:
     variances = [found.loss for found in findings if "variance" in found.what]
     shown = max([*map(abs, variances), 0.0])
     told = f"the variance kept within {shown:.2g}, " if variances else ""
-    return f"{told}{len(findings)} comparisons, {sizes}"
+    return f"{told}{len(findings)} comparisons, {sizes}{stage.frame.left_out}"
 
 
 @conformance_check("learner", statistical=True)
 def check_consistency(subject: Subject) -> str | None:
-    """With enough rows a fit comes near to the truth, along each of its principal axes.
+    """With enough rows a fit comes near to the truth: along its principal axes, and jointly.
 
     Fitted to n >= 100,000 rows, the fitted law must be within .01 of the truth in Kolmogorov
     distance, which n rows themselves are; .03 is excluded at beta, such as a mean that moves by a
-    tenth of a standard deviation in each fit. 100,000 draws of both are compared column by column
-    with Massart's bound, valid for every law. The distance after a fit to 200 rows stands beside
-    it.
+    tenth of a standard deviation in each fit. 100,000 draws of both are compared along each axis,
+    and of two axes or more along two random directions, by two products of scores and by the
+    distance from the center, with Massart's bound, valid for every law. The distance after a fit
+    to 200 rows stands beside it.
     """
     stage = frame_of(subject, "fidelity")
-    rows, draws = _large_fit(stage)
+    view, rows, draws = _large_fit(stage)
     shared = stage.subject
-    truth = stage.frame.scores(shared.draw(LEAST_ROWS, "truth"))
-    found = compare(stage.frame.scores(draws[:LEAST_ROWS]), truth, beta=subject.beta)
+    truth = view.columns(shared.draw(LEAST_ROWS, "truth"))
+    found = compare(view.columns(draws[:LEAST_ROWS]), truth, beta=subject.beta)
     few = shared.fit(shared.draw(SMALL_ROWS, "few"), "few")
     small = compare(
-        stage.frame.scores(shared.draw(FEW_DRAWS, "few draws", model=few)),
+        view.columns(shared.draw(FEW_DRAWS, "few draws", model=few)),
         truth,
         beta=subject.beta,
     )
-    gap = max(0.0, found.distance - NEAR)
-    columns = truth.shape[1]
-    pvalue = min(1.0, 2 * columns * math.exp(-(gap**2) * LEAST_ROWS))
+    pvalue = far_pvalue(found.distance, truth.shape[1])
+    where = f" {view.names[found.column]}".rstrip()
     told = (
-        f"{found.distance:.4f} from the truth after a fit to {len(rows):,} rows, "
-        f"{small.distance:.3f} after one to {SMALL_ROWS}"
+        f"{found.distance:.4f} from the truth{where} after a fit to {len(rows):,} rows, "
+        f"{small.distance:.3f} after one to {SMALL_ROWS}{stage.frame.left_out}"
     )
     if pvalue <= subject.level:
         fail(
@@ -151,114 +156,73 @@ def check_consistency(subject: Subject) -> str | None:
     return told
 
 
-def _large_fit(stage: Stage) -> tuple[Samples, Samples]:
-    """Return the rows of a large fit and as many draws of what was fitted, made once."""
+def far_pvalue(distance: float, columns: int) -> float:
+    """Return the p-value of two laws being within ``NEAR`` in each of some columns.
+
+    What two samples of LEAST_ROWS each are farther apart than their laws is a matter of chance:
+    Massart's bound with n = m, and Bonferroni's over the columns.
+    """
+    gap = max(0.0, distance - NEAR)
+    return min(1.0, 2 * columns * math.exp(-(gap**2) * LEAST_ROWS))
+
+
+def _large_fit(stage: Stage) -> tuple[View, Samples, Samples]:
+    """Return the view, the rows of a large fit and as many draws of what was fitted, made once."""
     if "large fit" not in stage.kept:
         shared = stage.subject
-        size = rows_needed(stage.frame, shared)
+        view = View.of(stage.frame, shared.rng("directions"))
+        size = rows_needed(view, shared)
         stage.afford(f"a fit to {size:,} rows", fits=1, size=size, draws=3 * size)
         rows = shared.draw(size, "rows")
         draws = shared.draw(size, "draws", model=shared.fit(rows))
-        stage.kept["large fit"] = rows, draws
-    kept: tuple[Samples, Samples] = stage.kept["large fit"]
+        stage.kept["large fit"] = view, rows, draws
+    kept: tuple[View, Samples, Samples] = stage.kept["large fit"]
     return kept
 
 
-@dataclass(frozen=True)
-class Region:
-    """A part of sample space that rows and draws are counted in.
-
-    Attributes
-    ----------
-    what
-        In words.
-    holds
-        From rows and their scores to which of them it holds.
-    share
-        Of the pilot's rows.
-    effects
-        The loss that may be and the one that must be noticed.
-    """
-
-    what: str
-    holds: Callable[[Samples, Array], NDArray[np.bool_]]
-    share: float
-    effects: tuple[float, float]
-
-
-def rows_needed(frame: Frame, subject: Subject) -> int:
+def rows_needed(view: View, subject: Subject) -> int:
     """Return n, by the truth's kurtosis, its tails and the number of comparisons."""
-    columns = 0 if len(frame.states) else frame.pilot.shape[1]
-    regions = list(_regions(frame))
-    count = len(regions) + columns
+    columns = 0 if len(view.frame.states) else view.pilot.shape[1]
+    counted = list(regions(view))
+    count = len(counted) + columns
     sure = -float(ndtri(subject.levels.miss / count))
     passing = -float(ndtri(subject.beta)) + sure
     failing = -float(ndtri(subject.level / (2 * count))) + float(ndtri(POWER))
     needed = [float(LEAST_ROWS)]
     if columns:
         tolerate, detect = (-math.log1p(-loss) for loss in VARIANCE)
-        spread = max(_kurtosis(_held(frame, frame.pilot[:, k], k)) for k in range(columns)) - 1
+        spread = max(_kurtosis(_held(x, x, x)[0]) for x in view.pilot.T) - 1
         needed.append(2 * spread * max(failing / (detect - tolerate), passing / detect) ** 2)
-    for region in regions:
-        needed.append(2 / region.share * (passing / math.log1p(-region.effects[1])) ** 2)
+    for region in counted:
+        if region.excludes:
+            needed.append(2 / region.share * (passing / math.log1p(-region.effects[1])) ** 2)
     most = min(MOST_ROWS, MOST_VALUES // subject.width)
     return int(min(most, math.ceil(max(needed))))
 
 
-def _findings(frame: Frame, rows: Samples, draws: Samples) -> Iterator[Finding]:
-    ours, theirs = frame.scores(draws), frame.scores(rows)
-    if not len(frame.states):
-        for k in range(ours.shape[1]):
-            yield _variances(frame, ours[:, k], theirs[:, k], k, _where(frame, k))
-    for region in _regions(frame):
+def _findings(view: View, rows: Samples, draws: Samples) -> Iterator[Finding]:
+    ours, theirs = view.columns(draws), view.columns(rows)
+    if not len(view.frame.states):
+        for k, where in enumerate(view.names):
+            yield _variances(view.pilot[:, k], ours[:, k], theirs[:, k], where)
+    for region in regions(view):
         inside = region.holds(draws, ours), region.holds(rows, theirs)
-        yield _count(region.what, inside[0], inside[1], region.effects)
+        found = _count(region.what, inside[0], inside[1], region.effects)
+        yield found if region.excludes else replace(found, passes=0.0)
 
 
-def _regions(frame: Frame) -> Iterator[Region]:
-    """Yield the tails and, of codes, the frequent states; those that are empty left out."""
-    for mass, tolerate, detect in TAILS:
-        effects = tolerate, detect
-        if len(frame.states):
-            share = float((frame.pilot >= 1 - mass).mean())
-            if share > 0:  # else the rarest state is more frequent
-                rare = partial(_beyond, k=0, low=-math.inf, high=1 - mass)
-                yield Region(f"the rarest {mass:g}", rare, min(share, mass), effects)
-            continue
-        for k in range(frame.pilot.shape[1]):
-            low, high = np.quantile(frame.pilot[:, k], [mass / 2, 1 - mass / 2])
-            outer = partial(_beyond, k=k, low=low, high=high)
-            yield Region(f"the outermost {mass:g}{_where(frame, k)}", outer, mass, effects)
-    for state, share in zip(frame.states, frame.shares, strict=True):
-        if share >= FREQUENT:
-            among = partial(_equal, state=state)
-            yield Region(f"the state {state.item()!r}", among, float(share), STATE)
-
-
-def _beyond(rows: Samples, scores: Array, k: int, low: float, high: float) -> NDArray[np.bool_]:
-    """Return which scores lie at the edges or beyond: clipped values lie at them."""
-    return np.asarray((scores[:, k] <= low) | (scores[:, k] >= high))
-
-
-def _equal(rows: Samples, scores: Array, state: Any) -> NDArray[np.bool_]:
-    return np.asarray(rows == state)
-
-
-def _where(frame: Frame, k: int) -> str:
-    return f" along axis {k + 1}" if frame.pilot.shape[1] > 1 else ""
-
-
-def _variances(frame: Frame, ours: Array, theirs: Array, k: int, where: str) -> Finding:
-    samples = [_held(frame, x, k) for x in (ours, theirs)]
-    what = "the variance" if samples[0] is ours else "the variance of the values held in"
+def _variances(pilot: Array, ours: Array, theirs: Array, where: str) -> Finding:
+    samples = _held(pilot, ours, theirs)
+    what = "the variance" if samples[0] is ours else "the variance (values held in)"
+    what = f"{what} {where}".rstrip()
     shown, given = (float(x.var()) for x in samples)
     error = math.sqrt(sum((_kurtosis(x) - 1) / len(x) for x in samples)) if given > 0 else 0.0
     if not error > 0:  # only rare values vary, or two equally often: those are counted
-        return Finding(f"{what}{where}", 0.0, VARIANCE, fails=1.0, passes=0.0)
+        return Finding(what, 0.0, VARIANCE, fails=1.0, passes=0.0)
     effects = tuple(-math.log1p(-loss) for loss in VARIANCE)
     ratio = math.log(shown / given) if shown > 0 else -math.inf
     return Finding(
-        f"{what}{where}",
+        what,
         1 - math.exp(ratio),
         VARIANCE,
         fails=float(ndtr((effects[0] - abs(ratio)) / error)),
@@ -292,15 +256,19 @@ def _share(loss: float) -> float:
     return (1 - loss) / (2 - loss)
 
 
-def _held(frame: Frame, scores: Array, k: int) -> Array:
-    """Return scores along axis k as they are, or held within the outermost 1 % if heavy."""
-    pilot = frame.pilot[:, k]
-    if _kurtosis(pilot) <= HEAVY:
-        return scores
-    return np.asarray(scores.clip(*np.quantile(pilot, [HELD, 1 - HELD])))
+def _held(pilot: Array, ours: Array, theirs: Array) -> tuple[Array, Array]:
+    """Return two samples as they are, or held within the pilot's outermost 1 % if heavy.
+
+    A mode so rare that the pilot has none of it shows in rows and draws together. These decide as
+    one sample, so that the choice prefers neither.
+    """
+    if max(_kurtosis(pilot), _kurtosis(np.concatenate([ours, theirs]))) <= HEAVY:
+        return ours, theirs
+    low, high = np.quantile(pilot, [HELD, 1 - HELD])
+    return ours.clip(low, high), theirs.clip(low, high)
 
 
 def _kurtosis(values: Array) -> float:
-    centered = values - values.mean()
-    square = float(np.square(centered).mean())
-    return float((centered**4).mean()) / square**2 if square > 0 else 1.0
+    squares = np.square(values - values.mean())
+    square = float(squares.mean())
+    return float(np.square(squares).mean()) / square**2 if square > 0 else 1.0

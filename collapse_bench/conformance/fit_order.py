@@ -81,7 +81,7 @@ def check_row_order(subject: Subject) -> str | None:
     high, told = max(bounds)
     if high >= MOVED:
         undecided(f"{told}; up to {high:.2g} isn't excluded, {MOVED:g} must be")
-    return f"{told}, over {2 * FITS} fits"
+    return f"{told}, over {2 * FITS} fits{stage.frame.left_out}"
 
 
 @conformance_check("learner", statistical=True)
@@ -114,7 +114,7 @@ def check_memorisation(subject: Subject) -> str | None:
         )
     if float(binom.cdf(near, apart, MEMORIZED)) > subject.beta:
         undecided(f"{told}; {MEMORIZED:g} isn't excluded")
-    return told
+    return told + stage.frame.left_out
 
 
 def nearer(draws: Array, rows: Array, others: Array) -> tuple[int, int]:

@@ -111,6 +111,14 @@ class Frame:
         return rows
 
     @property
+    def left_out(self) -> str:
+        """The directions without any spread, which have no score: the end of a sentence."""
+        if not len(self.center) or self.axes.shape[1] == len(self.center):
+            return ""
+        idle = len(self.center) - self.axes.shape[1]
+        return f"; {idle} of {len(self.center)} directions don't vary and were left out"
+
+    @property
     def varies(self) -> bool:
         """Whether the truth is more than one point."""
         return self.axes.shape[1] > 0 if self.axes.ndim == 2 else len(self.states) > 1
