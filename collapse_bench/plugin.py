@@ -27,6 +27,7 @@ from collapse_bench.harness.session import (
     PROPERTY,
     RAISED,
     SETTINGS,
+    Unmade,
     is_worker,
     leave,
 )
@@ -109,12 +110,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "collapse_model" not in metafunc.fixturenames:
         return
     models = metafunc.config.stash[SETTINGS].models
-    if not models and CONFORMANCE in metafunc.fixturenames:
-        if collection.overridden(metafunc.definition, "collapse_model"):
+    given: Sequence[str] = models
+    if CONFORMANCE in metafunc.fixturenames:
+        if models:  # the user's code stays out of this process, unless the test asks for a model
+            if collection.only_conforms(metafunc.definition):
+                given = [Unmade(spec) for spec in models]
+        elif collection.overridden(metafunc.definition, "collapse_model"):
             return
-        models = tuple(CONFORMANCE_MODELS)
+        else:
+            given = models = tuple(CONFORMANCE_MODELS)
     if models:
-        metafunc.parametrize("collapse_model", models, ids=models, indirect=True, scope="session")
+        metafunc.parametrize("collapse_model", given, ids=models, indirect=True, scope="session")
 
 
 @pytest.hookimpl(tryfirst=True)  # before -k and -m deselect: they must not hide a declared check

@@ -44,6 +44,30 @@ def test_gaussians_have_the_dimension_and_the_condition_asked_for(law):
 
 
 @FEW
+@given(
+    cst.gaussians(max_dimension=2, largest_mean=0.5),
+    cst.mixtures(max_dimension=2, largest_mean=0.5),
+)
+def test_means_are_no_larger_than_asked_for(law, mixture):
+    assert np.abs(law.mean).max() <= 0.5
+    assert np.abs(mixture.means).max() <= 0.5
+
+
+def test_either_divisor_of_the_variance_is_found():
+    for ddof in (0, 1):
+        assert find(cst.gaussians(), lambda law, ddof=ddof: law.ddof == ddof).ddof == ddof
+
+
+@FEW
+@given(
+    cst.scenarios(founders=cst.gaussians(min_dimension=3), regimes=st.just(Replace()), max_size=2)
+)
+def test_a_scenario_has_rows_for_a_covariance_of_full_rank(scenario):
+    size = scenario.size
+    assert (size(0) if callable(size) else size) == 5  # d + 2, the least there is
+
+
+@FEW
 @given(cst.mixtures(min_components=2, max_components=3, max_dimension=2))
 def test_mixtures_are_laws(law):
     assert 2 <= len(law.weights) <= 3

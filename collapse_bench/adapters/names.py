@@ -29,7 +29,11 @@ def name_of(model: Any) -> str:
         ``my_module:Flow``, a file's name without its ending. Letters, digits, ``.``, ``_`` and
         ``-``, from a letter or digit on. Two models can have the same name.
     """
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", _spoken(model)).strip("._-")
+    try:
+        spoken = _spoken(model)
+    except Exception:  # a model whose own __getattr__ raises
+        spoken = type(model).__name__
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", spoken).strip("._-")
     return name[:LONGEST] or "model"
 
 

@@ -21,10 +21,12 @@ from collapse_bench.adapters.scipy_stats import is_kernel_class
 from collapse_bench.errors import InvalidSpec
 from collapse_bench.models import Model
 
-__all__ = ["LoadedModel", "load_model"]
+__all__ = ["LoadedModel", "check_spec", "load_model"]
 
 How = Literal["instance", "factory", "built-in"]
 
+# Files that hold samples.
+SAMPLES = (".csv", ".jsonl", ".npy", ".npz", ".parquet")
 # Files that hold a model rather than the code of one.
 STORED = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt", ".bin", ".dill", ".safetensors")
 
@@ -100,6 +102,18 @@ def load_model(
     return LoadedModel(as_model(made, need=need, name=f"model {spec!r}"), how, spec)
 
 
+def check_spec(spec: str) -> None:
+    """Refuse what can't name a model; nothing is imported.
+
+    Raises
+    ------
+    InvalidSpec
+        If ``spec`` is neither a built-in name nor of the form ``MODULE:ATTR``.
+    """
+    if spec not in BUILT_IN:
+        _split(spec)
+
+
 def _split(spec: str) -> tuple[str, str]:
     """Return module and attribute, or say why ``spec`` can't be both."""
     names = ", ".join(BUILT_IN)
@@ -111,6 +125,11 @@ def _split(spec: str) -> tuple[str, str]:
         raise InvalidSpec(
             f"{sentence}, a stored model: pickles are not loaded, because loading one runs code "
             "stored in it; write a function that loads it and name that"
+        )
+    if path.suffix.lower() in SAMPLES and not colon:
+        raise InvalidSpec(
+            f"{sentence}, a file of samples: give pathlib.Path({spec!r}) where a model is wanted, "
+            "or --collapse-samples to have the gate judge them"
         )
     if path.suffix == ".py" or "/" in module or os.sep in module:
         stem = path.stem if path.suffix == ".py" else PurePosixPath(module).name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import math
 import os
 import socket
 import subprocess
@@ -13,9 +15,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from collapse_bench.conformance.catalog import CATALOG
-from collapse_bench.conformance.execution import Record, run_check, with_snippet
+from collapse_bench.conformance.execution import Record, make_ready, run_check, with_snippet
 from collapse_bench.conformance.subject import Subject
-from collapse_bench.errors import ModelError
+from collapse_bench.errors import InvalidSpec, ModelError
 
 __all__ = ["Child"]
 
@@ -23,6 +25,11 @@ __all__ = ["Child"]
 START_SECONDS = 120.0
 # Seconds that a process gets to stop by itself.
 STOP_SECONDS = 5.0
+# How often a process that says nothing is asked whether it still lives: one that it has forked may
+# keep its end of the pipe open.
+SLICE_SECONDS = 0.2
+# What is asked of a process before it is asked for a check by its name.
+LOAD, READY = "load", "ready"
 # What the process runs. Not multiprocessing's own: that would run the caller's script again.
 COMMAND = "from collapse_bench.conformance.child import serve; serve({descriptor})"
 
@@ -34,6 +41,9 @@ class Child:
         self._subject, self._timeout = subject, timeout
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Any = None
+        # Why the model can't be had at all: it would do the same before every other check.
+        self._never: str | None = None
+        self._is_ready = False
 
     def __enter__(self) -> Self:
         return self
@@ -46,6 +56,19 @@ class Child:
     ) -> None:
         self.stop()
 
+    def refused(self) -> str | None:
+        """Return why the SPEC names no model, in a sentence; None where it does.
+
+        What else the model does when it is made, such as to end its process, is left to the checks.
+
+        Raises
+        ------
+        ModelError
+            If no process can be started.
+        """
+        said, self._never = self._ask(LOAD, "loading the model")
+        return None if said is None else str(said)
+
     def run(self, name: str) -> Record:
         """Run the check called ``name`` and return its record.
 
@@ -55,17 +78,15 @@ class Child:
             If no process can be started.
         """
         begun = time.perf_counter()
-        if self._process is None:
-            self._start()
-        try:
-            self._pipe.send(name)
-            if self._pipe.poll(self._timeout):
-                record: Record = self._pipe.recv()
-                return record
-            trouble = f"it must end within the timeout of {self._timeout:g} s; it did not"
-        except (EOFError, OSError):
-            trouble = f"the model's process ended with exit code {self._ended()}"
-        self.stop()
+        if self._never is None and not self._is_ready:
+            _, self._never = self._ask(READY, "making the model ready, and 8 draws of it,")
+            self._is_ready = self._never is None
+        trouble = self._never
+        if trouble is None:
+            record, trouble = self._ask(name, "it")
+            if trouble is None:
+                found: Record = record
+                return found
         return Record(
             model=self._subject.name,
             check=name,
@@ -74,6 +95,38 @@ class Child:
             seconds=time.perf_counter() - begun,
             seed=self._subject.seed,
         )
+
+    def _ask(self, request: str, what: str) -> tuple[Any, str | None]:
+        """Return the process's answer, or what became of the process instead."""
+        if self._process is None:
+            self._start()
+        try:
+            self._pipe.send(request)
+            if self._answers(self._timeout):
+                return self._pipe.recv(), None
+            trouble = f"{what} must end within the timeout of {self._timeout:g} s; it did not"
+        except (EOFError, OSError):
+            trouble = f"{what} must not end the process: the model's process ended with exit code "
+            trouble += str(self._ended())
+        self.stop()
+        return None, trouble
+
+    def _answers(self, seconds: float | None) -> bool:
+        """Wait for an answer and return whether there is one.
+
+        Raises
+        ------
+        EOFError
+            If the process ended without one.
+        """
+        assert self._process is not None
+        end = math.inf if seconds is None else time.monotonic() + seconds
+        while not self._pipe.poll(max(0.0, min(SLICE_SECONDS, end - time.monotonic()))):
+            if self._process.poll() is not None and not self._pipe.poll():
+                raise EOFError
+            if time.monotonic() >= end:
+                return False
+        return True
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
@@ -86,10 +139,11 @@ class Child:
         )
         theirs.close()
         self._pipe = Connection(ours.detach())
+        atexit.register(self.stop)
         subject = self._subject
         settings = {
             "candidate": subject.candidate,
-            "reference": subject.reference,
+            "reference": subject.portable_reference,
             "seed": subject.seed,
             "alpha": subject.alpha,
             "beta": subject.beta,
@@ -98,7 +152,7 @@ class Child:
         }
         try:
             self._pipe.send(settings)
-            if self._pipe.poll(START_SECONDS):
+            if self._answers(START_SECONDS):
                 self._pipe.recv()  # it says so when it is ready
                 return
             trouble = f"did not start within {START_SECONDS:g} s"
@@ -127,19 +181,38 @@ class Child:
             self._process.wait()
         self._pipe.close()
         self._process = self._pipe = None
+        self._is_ready = False
+        atexit.unregister(self.stop)
 
 
 def serve(descriptor: int) -> None:
-    """Run in the child: answer each name of a check with its record."""
+    """Run in the child: make the model, then answer each name of a check with its record."""
     pipe = Connection(descriptor)
     subject = Subject(**pipe.recv())
-    pipe.send("ready")
+    pipe.send("started")
     while True:
         try:
-            name = pipe.recv()
+            request = pipe.recv()
         except EOFError:
             return
-        pipe.send(run_check(CATALOG[name], subject))
+        if request == LOAD:
+            pipe.send(_refusal(subject))
+        elif request == READY:
+            make_ready(subject)
+            pipe.send(None)
+        else:
+            pipe.send(run_check(CATALOG[request], subject))
+
+
+def _refusal(subject: Subject) -> str | None:
+    """Return the sentence with which a SPEC is refused, if it is."""
+    try:
+        subject.blueprint()
+    except InvalidSpec as error:
+        return str(error)
+    except (Exception, SystemExit):  # the checks will say
+        pass
+    return None
 
 
 def _folders(paths: Sequence[str]) -> list[str]:

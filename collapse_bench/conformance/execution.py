@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Literal, TypedDict
 
 from threadpoolctl import threadpool_limits
@@ -10,10 +11,10 @@ from threadpoolctl import threadpool_limits
 from collapse_bench.conformance.catalog import Entry, share
 from collapse_bench.conformance.outcomes import NotApplicable
 from collapse_bench.conformance.subject import Subject
-from collapse_bench.conformance.timeout import TooLong, time_limit
+from collapse_bench.conformance.timeout import TooLong, check_timeout, time_limit
 from collapse_bench.errors import CollapseBenchError, Inconclusive
 
-__all__ = ["Record", "Status", "run_check", "with_snippet"]
+__all__ = ["Record", "Status", "make_ready", "run_check", "with_snippet"]
 
 Status = Literal["passed", "failed", "inconclusive", "skipped", "expected_failure"]
 
@@ -32,7 +33,14 @@ class Record(TypedDict):
 
 
 def run_check(entry: Entry, subject: Subject, *, timeout: float | None = None) -> Record:
-    """Run one check; whatever the model does is its outcome, never an error of ours."""
+    """Run one check; whatever the model does is its outcome, never an error of ours.
+
+    Raises
+    ------
+    InvalidArgument
+        If there is a ``timeout`` where none can be kept.
+    """
+    check_timeout(timeout)
     view = subject.during(entry.name, share(subject.alpha))
     begun = time.perf_counter()
     status: Status = "failed"
@@ -40,6 +48,9 @@ def run_check(entry: Entry, subject: Subject, *, timeout: float | None = None) -
         # One thread: sums that depend on the number of threads would make draws do so, and threads
         # that wait for one another on a busy machine take many times as long.
         with threadpool_limits(limits=1), time_limit(timeout):
+            _ = view.model  # where it can't be made ready, that is what every check says
+            if timeout is not None:  # a model that hangs is then waited for once, not in each check
+                view.make_ready()
             reason = entry.body(view)
         status = "passed"
     except NotApplicable as error:
@@ -64,6 +75,12 @@ def run_check(entry: Entry, subject: Subject, *, timeout: float | None = None) -
         seconds=seconds,
         seed=subject.seed,
     )
+
+
+def make_ready(subject: Subject) -> None:
+    """Make the model ready as the first check would; a failure is left to the checks."""
+    with suppress(Exception, SystemExit), threadpool_limits(limits=1):
+        subject.make_ready()
 
 
 def with_snippet(reason: str, view: Subject) -> str:

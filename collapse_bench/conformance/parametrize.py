@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from collapse_bench.conformance.catalog import CATALOG
+from collapse_bench.conformance.child import Child
 from collapse_bench.conformance.execution import Record, run_check
 from collapse_bench.conformance.outcomes import undecided
 from collapse_bench.conformance.runner import Expected, against, all_checks, expected_for
@@ -35,6 +36,8 @@ class Session:
     report: Callable[[Record], None]
 
 
+Run = Callable[[str], Record]  # of a check's name
+
 _SESSION: ContextVar[Session | None] = ContextVar("session", default=None)
 
 
@@ -57,7 +60,7 @@ class BoundCheck:
     model: Any
     settings: Mapping[str, Any]  # those that were given
     expected: str | None
-    ready: dict[tuple[Any, ...], Subject]  # shared by the checks of one model
+    ready: dict[tuple[Any, ...], Run]  # shared by the checks of one model
 
     def __call__(self, model: Any) -> str | None:
         """Run the check: raise what it found, return its remark.
@@ -80,10 +83,10 @@ class BoundCheck:
         session = _SESSION.get()
         settings = {**(session.defaults if session else {}), **self.settings}
         timeout = settings.pop("timeout", None)
-        key = tuple(settings.get(name) for name in ("seed", "alpha", "beta", "budget"))
+        key = (timeout, *(settings.get(name) for name in ("seed", "alpha", "beta", "budget")))
         if key not in self.ready:
-            self.ready[key] = Subject(model, **settings)
-        record = run_check(CATALOG[self.name], self.ready[key], timeout=timeout)
+            self.ready[key] = _runner(Subject(model, **settings), timeout)
+        record = self.ready[key](self.name)
         record["model"] = self.label
         if session is not None:
             session.report(against(record, self.expected))
@@ -124,7 +127,8 @@ def parametrize_with_checks(
     Parameters
     ----------
     models
-        Models, classes, functions that make one, or SPEC strings; at least one.
+        Models, classes, functions that make one, or SPEC strings, each of which runs in a
+        process of its own; at least one.
     expected_failed_checks
         Names of checks that are known to fail, each with the reason, or a function of the model
         that returns them: they are marked ``xfail``.
@@ -134,7 +138,7 @@ def parametrize_with_checks(
     Raises
     ------
     InvalidArgument
-        If there is no model, or no check of a name.
+        If there is no model, or no check of a name, or another argument is out of its range.
 
     Examples
     --------
@@ -157,7 +161,7 @@ def parametrize_with_checks(
         check_real("timeout", timeout, low=0)
     parameters = []
     for name, model in zip(unique_names(listed), listed, strict=True):
-        ready: dict[tuple[Any, ...], Subject] = {}
+        ready: dict[tuple[Any, ...], Run] = {}
         expected = expected_for(expected_failed_checks, model)
         for check in all_checks(model):
             marks = []
@@ -167,6 +171,13 @@ def parametrize_with_checks(
             bound = BoundCheck(check, name, model, settings, expected.get(check), ready)
             parameters.append(pytest.param(model, bound, id=f"{name}-{check}", marks=marks))
     return pytest.mark.parametrize(("model", "check"), parameters)
+
+
+def _runner(subject: Subject, timeout: float | None) -> Run:
+    """Return what runs a check by its name: a SPEC's in a process that ends with this one."""
+    if isinstance(subject.candidate, str):
+        return Child(subject, timeout=timeout).run
+    return lambda name: run_check(CATALOG[name], subject, timeout=timeout)
 
 
 def unique_names(models: Iterable[Any]) -> list[str]:

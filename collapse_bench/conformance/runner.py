@@ -61,7 +61,7 @@ def check_model(
         Names of checks that are known to fail, each with the reason, or a function of the model
         that returns them. One that fails has the status ``"expected_failure"``.
     reference
-        What an unfitted model is fitted to first: rows, a law, or a built-in name.
+        What an unfitted model is fitted to first: rows, a law, a file or a built-in name.
     seed, alpha, beta, budget
         As :class:`~collapse_bench.conformance.subject.Subject` takes them: the root of all
         streams, the chance that a sound model fails any check, the chance that a check passes what
@@ -81,7 +81,9 @@ def check_model(
     CollapseError
         If a check failed and ``on_fail`` is ``"raise"``; its ``records`` hold all of them.
     InvalidArgument
-        If an argument is out of its range, or there is no check of a name.
+        If an argument is out of its range, or there is no check of a name; if an instance can't be
+        copied, a SPEC can't be one, the reference holds nothing to fit to, or there is a timeout
+        for an object outside the main thread.
 
     Warns
     -----
@@ -121,11 +123,10 @@ def _all(
             callback(record)
     failed = [record for record in records if record["status"] == "failed"]
     undecided = [record for record in records if record["status"] == "inconclusive"]
+    total = f"{len(records)} check{'s' if len(records) != 1 else ''}"
     if failed and on_fail == "raise":
         listed = "\n".join(f"{record['check']}: {record['reason']}" for record in failed)
-        error = CollapseError(
-            f"{subject.name} fails {len(failed)} of {len(records)} checks\n{listed}"
-        )
+        error = CollapseError(f"{subject.name} fails {len(failed)} of {total}\n{listed}")
         error.records = records  # type: ignore[attr-defined]
         raise error
     for record in failed:  # once all have run: a warning may be an error
@@ -133,7 +134,7 @@ def _all(
     if undecided:
         listed = ", ".join(record["check"] for record in undecided)
         warnings.warn(
-            f"{subject.name}: {len(undecided)} of {len(records)} checks are inconclusive: {listed}",
+            f"{subject.name}: {len(undecided)} of {total} inconclusive: {listed}",
             ConformanceWarning,
             stacklevel=3,
         )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,16 +13,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from collapse_bench import adapters, data
-from collapse_bench.conformance.outcomes import skip, undecided
-from collapse_bench.errors import ModelError
+from collapse_bench import adapters
+from collapse_bench.conformance.candidates import calling_factory, makes, written
+from collapse_bench.conformance.outcomes import NotApplicable, skip, undecided
+from collapse_bench.conformance.reference import READY_ROWS, default_reference, read_reference
+from collapse_bench.conformance.timeout import TooLong
+from collapse_bench.errors import CollapseBenchError, InvalidArgument, InvalidSpec, ModelError
 from collapse_bench.gates.levels import Levels
 from collapse_bench.generation import calling, draw
 from collapse_bench.models import Samples
 from collapse_bench.streams import generator
 from collapse_bench.validation import Kind, as_samples, check_real
 
-__all__ = ["ALPHA", "BETA", "BUDGET", "Subject"]
+__all__ = ["ALPHA", "BETA", "BUDGET", "READY_ROWS", "Subject"]
 
 # Chance that a sound model fails any of the checks, and that a check passes a defect it states.
 ALPHA, BETA = 1e-3, 0.01
@@ -32,12 +35,10 @@ MISS = 1e-4
 BUDGET = 10.0
 # A model that keeps the processor busy for less of its time than this waits for something else.
 WAITING = 1 / 8
-# Rows a model is fitted to before it is looked at as a sampler, where it comes unfitted.
-READY_ROWS = 2_000
-DEFAULTS = {"numbers": "two-gaussians", "codes": "zipf"}  # references of data.load_reference
 # Calls that a duration is measured by: the first one may import or compile something, and others
 # may meet a busy machine. Short ones are repeated until they have taken so long together.
 LEAST_TIMED, MOST_TIMED, TIMED_SECONDS = 2, 10, 0.1
+MOST_TOLD = 300  # characters of an error's own words
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Subject:
         A model of any kind that :func:`collapse_bench.adapters.as_model` knows, a class or a
         zero-argument function that makes one, or a SPEC string.
     reference
-        Rows, a ``SampleSet``, a law or the name of a built-in reference, for models that come
+        Rows, a ``SampleSet``, a law, or a file or built-in by its name, for models that come
         unfitted. None: ``two-gaussians`` for numbers and ``zipf`` for codes.
     seed
         Root of every stream.
@@ -62,7 +63,8 @@ class Subject:
     Raises
     ------
     InvalidArgument
-        If ``alpha``, ``beta`` or ``budget`` is out of its range.
+        If ``alpha``, ``beta`` or ``budget`` is out of its range, the reference holds nothing to
+        fit to, a SPEC can't be one, or an instance can't be copied.
     """
 
     candidate: Any
@@ -81,6 +83,25 @@ class Subject:
         check_real("beta", self.beta, low=0, high=0.5)
         check_real("budget", self.budget, low=0)
         generator(self.seed)  # refuses what isn't a seed
+        if "asked" in self._kept:  # what follows was asked before, see during()
+            return
+        if self.reference is not None:
+            self._kept["reference"] = read_reference(self.reference, seed=self.seed)
+        if isinstance(self.candidate, str):
+            adapters.check_spec(self.candidate)
+        else:
+            self._refuse_uncopied()
+        self._kept["asked"] = True
+
+    def _refuse_uncopied(self) -> None:
+        """Ask once whether an instance can be copied: each check starts from one of its own."""
+        try:
+            if makes(self.candidate):
+                return
+            model = adapters.as_model(self.candidate, need=("sample",), name=self.name)
+        except Exception:  # no model: that is each check's failure
+            return
+        self._copied(model)
 
     def during(self, check: str, level: float) -> Subject:
         """Return the same subject as ``check`` sees it, with what was already made."""
@@ -109,6 +130,11 @@ class Subject:
         """The levels of the check that asks; its planned sizes miss a pass as rarely as MISS."""
         return Levels(self.level, self.beta, MISS)
 
+    @property
+    def portable_reference(self) -> Any:
+        """The reference as another process can read it: a name, or the rows themselves."""
+        return self.reference if isinstance(self.reference, str) else self._kept.get("reference")
+
     def blueprint(self) -> Any:
         """Return the model as given, or newly made: a copy of its own, never fitted here.
 
@@ -126,7 +152,7 @@ class Subject:
                 )
                 self._kept["made"] = self._kept["loaded"].how != "instance"
             return self._copied(self._kept["loaded"].model)
-        if _makes(self.candidate):
+        if makes(self.candidate):
             self._kept["made"] = True
             with calling_factory(self.candidate):
                 made = self.candidate()
@@ -147,18 +173,49 @@ class Subject:
         ModelError
             If the model raises, or breaks the protocol.
         """
+        with self._readying():
+            if "model" not in self._kept:
+                try:
+                    self._kept["model"] = self._ready()
+                except (ModelError, InvalidSpec, NotApplicable) as failure:
+                    self._kept["failure"] = failure  # the same sentence for every check that asks
+                    raise
+        return self._kept["model"]
+
+    def make_ready(self) -> None:
+        """Make the model ready and draw a few rows of it, if no check has done so before.
+
+        What is wrong with the rows is for the checks to say.
+
+        Raises
+        ------
+        ModelError
+            If it can't be made ready.
+        NotApplicable
+            If it makes what no check looks at.
+        """
+        _ = self.model
+        with suppress(CollapseBenchError):
+            _ = self._few
+
+    @contextmanager
+    def _readying(self) -> Iterator[None]:
+        """Remember what a model that isn't ready in time would do in every other check too."""
         if "failure" in self._kept:
             raise self._kept["failure"]
-        if "model" not in self._kept:
-            try:
-                self._kept["model"] = self._ready()
-            except ModelError as failure:  # the same sentence for every check that asks
-                self._kept["failure"] = failure
-                raise
-        return self._kept["model"]
+        try:
+            yield
+        except TooLong:
+            self._kept["failure"] = ModelError(
+                "making the model ready, and 8 draws of it, must end within the timeout; they did "
+                "not in a check before this one"
+            )
+            raise
 
     def _ready(self) -> Any:
         model = self.blueprint()
+        if getattr(model, "kind", None) == "tokens":
+            skip("the checks look at numbers and codes; a model of token sequences isn't checked")
         if not hasattr(model, "fit"):  # looked at as a sampler only
             return model
         if self._kept["made"]:
@@ -181,26 +238,21 @@ class Subject:
 
     def _learned(self, model: Any, few: Samples | None) -> Samples:
         """Return the reference rows that a model is made ready with; ``few`` are draws of it."""
-        rng = generator(self.seed, "conformance", "reference")
-        reference = self.reference
-        if reference is None and few is not None and few.ndim == 2 and few.shape[1] > 1:
-            centers = 2.0 * np.outer([-1.0, 1.0], np.ones(few.shape[1]))
-            reference = data.NormalMixture([0.5, 0.5], centers, [1.0, 1.0])
-        if reference is None:
-            reference = DEFAULTS.get(getattr(model, "kind", "numbers"), DEFAULTS["numbers"])
-        if isinstance(reference, str):
-            reference = data.load_reference(reference, seed=self.seed)
-        if callable(getattr(reference, "sample", None)) and not hasattr(reference, "__array__"):
-            return draw(reference, READY_ROWS, rng=rng)
-        values = getattr(reference, "values", reference)
-        rows, _ = as_samples("reference", values, getattr(reference, "kind", None))
-        if len(rows) <= READY_ROWS:
-            return rows.copy()
-        return np.asarray(rows[rng.choice(len(rows), READY_ROWS, replace=False)])
+        if "reference" in self._kept:
+            return np.array(self._kept["reference"].values)
+        reference = default_reference(getattr(model, "kind", "numbers"), few)
+        return np.array(read_reference(reference, seed=self.seed).values)
 
     def _copied(self, model: Any) -> Any:
-        with calling(model, "__deepcopy__()"):
+        try:
             return copy.deepcopy(model)
+        except (Exception, SystemExit) as error:
+            told = " ".join(str(error).split())[:MOST_TOLD]
+            raise InvalidArgument(
+                f"model must be a class or function that makes one, or copied by copy.deepcopy; "
+                f"got {self.name}, whose copy raised {type(error).__name__}: {told}: give its "
+                "class or a function, or write __deepcopy__"
+            ) from error
 
     # --- what a check does with it --------------------------------------------------------------
 
@@ -244,9 +296,11 @@ class Subject:
 
     @property
     def _few(self) -> NDArray[Any]:
-        if "few" not in self._kept:
-            rng = generator(self.seed, "conformance", "few")
-            self._kept["few"] = draw(self.model, 8, rng=rng)
+        model = self.model
+        with self._readying():
+            if "few" not in self._kept:
+                rng = generator(self.seed, "conformance", "few")
+                self._kept["few"] = draw(model, 8, rng=rng)
         return np.asarray(self._kept["few"])
 
     def declares(self, claim: str) -> bool:
@@ -288,7 +342,7 @@ class Subject:
         for name, default in (("alpha", ALPHA), ("beta", BETA), ("budget", BUDGET)):
             if (value := getattr(self, name)) != default:
                 arguments.append(f"{name}={value!r}")
-        line, subject = _written(self.candidate, self.name, self.arguments)
+        line, subject = written(self.candidate, self.name, self.arguments)
         return (
             f"from collapse_bench.conformance import {self.check}\n"
             f"{given}{line}{self.check}({subject}, {', '.join(arguments)})"
@@ -332,41 +386,3 @@ def fitted(model: Any, rows: Samples, *, rng: np.random.Generator) -> Any:
             f"got an object of type {type(found).__name__}"
         )
     return found
-
-
-def calling_factory(factory: Any) -> Any:
-    """Turn what a class or function raises when a model is made into a ModelError."""
-    return calling(factory, f"{getattr(factory, '__name__', type(factory).__name__)}()")
-
-
-def _makes(candidate: Any) -> bool:
-    """Return whether a candidate makes models: a class, or a function that needs no argument."""
-    if inspect.isclass(candidate):
-        return True
-    if hasattr(candidate, "sample") or not callable(candidate):
-        return False
-    try:
-        inspect.signature(candidate).bind()
-    except TypeError:
-        return False
-    except ValueError:  # written in C: only calling it can tell
-        return True
-    return True
-
-
-def _written(candidate: Any, name: str, arguments: Mapping[str, Any] | None) -> tuple[str, str]:
-    """Return the lines that get the model, if there are any, and what stands for it in a call."""
-    if isinstance(candidate, str):
-        if not arguments:
-            return "", repr(candidate)
-        made = f"load_model({candidate!r}, {dict(arguments)!r}).model"
-        return (
-            f"from collapse_bench.adapters import load_model\n\nmodel = lambda: {made}\n",
-            "model",
-        )
-    module, qualname = (getattr(candidate, key, None) for key in ("__module__", "__qualname__"))
-    if _makes(candidate) and module and qualname and "<" not in qualname:
-        top = qualname.partition(".")[0]
-        return f"from {module} import {top}\n\n", qualname
-    text = " ".join(repr(candidate).split())
-    return f"\nmodel = ...  # {name}: {text[:200]}\n", "model"

@@ -11,7 +11,7 @@ from types import FrameType
 
 from collapse_bench.errors import InvalidArgument
 
-__all__ = ["TooLong", "time_limit"]
+__all__ = ["TooLong", "check_timeout", "time_limit"]
 
 
 # Seconds between two rings, and until an alarm that was due meanwhile.
@@ -22,26 +22,32 @@ class TooLong(BaseException):
     """The time is up. Not an Exception: a model's own ``except Exception`` mustn't swallow it."""
 
 
+def check_timeout(seconds: float | None) -> None:
+    """Refuse a limit that :func:`time_limit` can't keep.
+
+    Raises
+    ------
+    InvalidArgument
+        If there is a limit and this isn't the main thread of a system with alarm signals.
+    """
+    here = threading.current_thread() is threading.main_thread() and hasattr(signal, "SIGALRM")
+    if seconds is not None and not here:
+        raise InvalidArgument(
+            f"timeout must be None outside the main thread; got timeout={seconds!r}: "
+            "give the model as a SPEC string, which runs in a process of its own"
+        )
+
+
 @contextmanager
 def time_limit(seconds: float | None) -> Iterator[None]:
     """Raise :class:`TooLong` in the block once ``seconds`` have passed; None: no limit.
 
     An alarm signal of the operating system does it, so it needs the main thread, and waits for
-    code written in C to return to Python.
-
-    Raises
-    ------
-    InvalidArgument
-        If there is a limit and this isn't the main thread of a system with such signals.
+    code written in C to return to Python; see :func:`check_timeout`.
     """
     if seconds is None:
         yield
         return
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
-        raise InvalidArgument(
-            f"timeout must be None outside the main thread; got timeout={seconds!r}: "
-            "give the model as a SPEC string, which runs in a process of its own"
-        )
 
     rung = False
 

@@ -30,7 +30,7 @@ from collapse_bench.harness.session import (
 )
 from collapse_bench.reports.text import safe_text
 
-__all__ = ["Survey", "overridden", "settle", "survey"]
+__all__ = ["Survey", "only_conforms", "overridden", "settle", "survey"]
 
 DEFAULT_MODEL = "two-gaussians"
 OWN_SAMPLES = "the tests' own samples"
@@ -222,7 +222,10 @@ def _read_inputs(config: pytest.Config, found: Survey, gates: dict[str, _Module]
     try:
         fits = any(module.cases for module in gates.values())
         for spec in inputs.settings.models:
-            inputs.model(spec, need=("sample", "fit") if fits else ("sample",))
+            if fits:
+                inputs.model(spec)
+            elif sentence := _refused(config, spec):
+                return [safe_text(sentence)]
         if not found.overridden:
             found.sentences = [
                 f"{gate}: {sentence}"
@@ -233,6 +236,19 @@ def _read_inputs(config: pytest.Config, found: Survey, gates: dict[str, _Module]
     except CollapseBenchError as error:
         return [safe_text(error)]
     return []
+
+
+def _refused(config: pytest.Config, spec: str) -> str | None:
+    """Return why a model that is only checked for conformance can't be, before any test."""
+    from collapse_bench.harness.conformance import child_of
+
+    return child_of(config, spec).refused()
+
+
+def only_conforms(item: Any) -> bool:
+    """Return whether a test checks models for conformance and asks for none itself."""
+    own = set(getattr(item, "_fixtureinfo").argnames)  # noqa: B009
+    return not own & {"collapse_model", "collapse_case", "collapse_founder"}
 
 
 def overridden(item: Any, name: str) -> str | None:

@@ -27,7 +27,7 @@ from collapse_bench.reports.json import plain
 from collapse_bench.reports.text import safe_text
 from collapse_bench.validation import one_of
 
-__all__ = ["checking", "session_of"]
+__all__ = ["checking", "child_of", "session_of"]
 
 SUBJECTS = pytest.StashKey[dict[Any, Subject]]()
 CHILDREN = pytest.StashKey[dict[str, Child]]()
@@ -53,13 +53,13 @@ def checking(request: pytest.FixtureRequest, candidate: Any) -> Callable[[str], 
     def check(name: str) -> None:
         __tracebackhide__ = True
         one_of("check", name, tuple(CATALOG))
-        subject = _subject(item, candidate)
-        timeout = item.config.stash[SETTINGS].timeout
-        if isinstance(subject.candidate, str):  # in a process of its own: it may exit, or hang
-            record = _child(item.config, subject, timeout).run(name)
+        spec = _spec(item)
+        if spec in item.config.stash[SETTINGS].models:  # in a process of its own: it may exit
+            record = child_of(item.config, spec).run(name)
         else:
-            record = run_check(CATALOG[name], subject, timeout=timeout)
-        record["model"] = entry.get("model") or subject.name
+            timeout = item.config.stash[SETTINGS].timeout
+            record = run_check(CATALOG[name], _given(item, candidate), timeout=timeout)
+        record["model"] = entry.get("model") or record["model"]
         leave(item, "conformance", plain(dict(record)))
         _raise(item, record)
 
@@ -82,31 +82,41 @@ def _raise(item: pytest.Item, record: Record) -> None:
     raise error
 
 
-def _subject(item: pytest.Item, candidate: Any) -> Subject:
-    """Return the candidate under test: by its SPEC where it has one, made ready once a session."""
-    callspec = getattr(item, "callspec", None)
-    spec = callspec.params.get("collapse_model") if callspec else None
-    settings = item.config.stash[SETTINGS]
+def child_of(config: pytest.Config, spec: str) -> Child:
+    """Return the process in which a SPEC of the user's is checked; it ends with the session."""
+    known = config.stash.setdefault(CHILDREN, {})
+    if spec not in known:
+        subject = _subject(config, str(spec), config.stash[SETTINGS].arguments.get(spec))
+        known[spec] = Child(subject, timeout=config.stash[SETTINGS].timeout)
+        config.add_cleanup(known[spec].stop)
+    return known[spec]
+
+
+def _given(item: pytest.Item, candidate: Any) -> Subject:
+    """Return a candidate in this process as a subject, made ready once a session."""
+    spec = _spec(item)
     known = item.config.stash.setdefault(SUBJECTS, {})
-    arguments = {**CONFORMANCE_MODELS, **settings.arguments}.get(str(spec))
+    arguments = CONFORMANCE_MODELS.get(spec) if spec else None
+    asked = candidate if arguments is None else spec
     key = id(candidate) if arguments is None else spec
     if key not in known:
-        reference = None if settings.reference is None else inputs_of(item.config).reference
-        known[key] = Subject(
-            candidate if arguments is None else spec,
-            reference,
-            settings.seed,
-            budget=settings.budget or BUDGET,
-            arguments=arguments,
-        )
+        known[key] = _subject(item.config, asked, arguments)
     return known[key]
 
 
-def _child(config: pytest.Config, subject: Subject, timeout: float | None) -> Child:
-    """Return the process in which a SPEC is checked; it ends with the session."""
-    known = config.stash.setdefault(CHILDREN, {})
-    spec = subject.candidate
-    if spec not in known:
-        known[spec] = Child(subject, timeout=timeout)
-        config.add_cleanup(known[spec].stop)
-    return known[spec]
+def _spec(item: pytest.Item) -> str | None:
+    """Return the SPEC that a test's candidate comes by, if it does."""
+    callspec = getattr(item, "callspec", None)
+    spec = callspec.params.get("collapse_model") if callspec else None
+    return spec if isinstance(spec, str) else None
+
+
+def _subject(config: pytest.Config, candidate: Any, arguments: Any) -> Subject:
+    settings = config.stash[SETTINGS]
+    return Subject(
+        candidate,
+        None if settings.reference is None else inputs_of(config).reference,
+        settings.seed,
+        budget=settings.budget or BUDGET,
+        arguments=arguments,
+    )

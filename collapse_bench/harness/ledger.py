@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from collapse_bench.reports.text import counted
+
 __all__ = [
     "INCONCLUSIVE",
     "Book",
@@ -147,7 +149,7 @@ def last_line(
     total = sum(counts[name] for name in ("pass", "fail", "inconclusive", "not_run"))
     skipped = f", {claims['skipped']} skipped" if claims["skipped"] else ""
     line = (
-        f"collapse: {total} checks, {counts['pass']} pass, {counts['fail']} fail, "
+        f"collapse: {counted(total, 'check')}, {counts['pass']} pass, {counts['fail']} fail, "
         f"{counts['inconclusive']} inconclusive, {counts['not_run']} not run; "
         f"{claims['held']} claims held, {claims['not_held']} not{skipped}"
     )
@@ -318,7 +320,7 @@ class Book:
             for module in sorted(self.dropped)
         ]
         if (number := self.not_applicable()) > 0:
-            notes.append(f"{number} conformance checks did not apply")
+            notes.append(f"{counted(number, 'conformance check')} did not apply")
         if self.all_skipped():
             notes.append("every selected test of the suites was skipped")
         if self.few(least):

@@ -31,6 +31,7 @@ __all__ = [
     "SETTINGS",
     "SURVEY",
     "Raised",
+    "Unmade",
     "check_of",
     "inputs_of",
     "is_worker",
@@ -49,6 +50,10 @@ PROPERTY = "collapse"  # the name under which records stand in a report's user_p
 CASE_FIXTURES = ("collapse_model", "collapse_founder", "collapse_reference")
 
 CONFORMANCE = "collapse_conformance"  # the fixture of tests that check a model as such
+
+
+class Unmade(str):
+    """A SPEC whose model is made by whoever looks at it, in a process of its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,16 @@ import pytest
 from collapse_bench.harness.collection import Survey
 from collapse_bench.harness.devices import resolve
 from collapse_bench.harness.ledger import COUNTED, Book, last_line, outcome_of
-from collapse_bench.harness.session import BOOK, SETTINGS, SURVEY
+from collapse_bench.harness.options import CONFORMANCE_MODELS
+from collapse_bench.harness.session import BOOK, SETTINGS, SURVEY, inputs_of
 from collapse_bench.reports.terminal import (
     case_line,
     check_line,
     conformance_lines,
+    conformance_title,
     header_lines,
 )
-from collapse_bench.reports.text import safe_text
+from collapse_bench.reports.text import counted, safe_text
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
@@ -90,7 +92,7 @@ def write_section(config: pytest.Config, terminal: TerminalReporter) -> None:
             for title, lines in blocks
         ]
     blocks = [block for block in blocks if block[1]]
-    tables = [] if book.usage or config.option.collectonly else _conformance(book, verbosity)
+    tables = [] if book.usage or config.option.collectonly else _conformance(config, verbosity)
     if verbosity < -1 or not (blocks or tables):
         return
     terminal.section("collapse")
@@ -127,8 +129,10 @@ def _blocks(book: Book) -> list[Block]:
     return [*blocks, ("outside any ledger:", free), ("recorded, not judged:", seen)]
 
 
-def _conformance(book: Book, verbosity: int) -> list[tuple[str, str]]:
+def _conformance(config: pytest.Config, verbosity: int) -> list[tuple[str, str]]:
     """Return the lines of the conformance table, each with the outcome that colors it."""
+    book, settings = config.stash[BOOK], config.stash[SETTINGS]
+    given = {**CONFORMANCE_MODELS, **settings.arguments}
     lines: list[tuple[str, str]] = []
     for (gate, model), ledger in sorted(book.ledgers.items()):
         if not ledger.get("conformance"):
@@ -137,7 +141,10 @@ def _conformance(book: Book, verbosity: int) -> list[tuple[str, str]]:
         if verbosity < 0 and counts["outcome"] == "pass":
             continue
         records = {name: book.conformance.get((model, name)) for name in ledger["declared"]}
-        lines += conformance_lines(model, counts, records)
+        told = ", ".join(f"{key}={value!r}" for key, value in given.get(model, {}).items())
+        lines += conformance_lines(f"{model}({told})" if told else model, counts, records)
+    if lines:
+        lines.insert(0, (_against_what(config), "title"))
     free: dict[str, dict[str, Any]] = {}
     for (model, name), record in book.free_conformance().items():
         free.setdefault(model, {})[name] = record
@@ -148,6 +155,32 @@ def _conformance(book: Book, verbosity: int) -> list[tuple[str, str]]:
         if verbosity >= 0 or outcome_of(counts) != "pass":
             lines += conformance_lines(model, {**counts, "outcome": outcome_of(counts)}, found)
     return lines
+
+
+def _against_what(config: pytest.Config) -> str:
+    """Return what every model of the conformance suite was checked against, in a line."""
+    from collapse_bench.conformance.catalog import CATALOG
+    from collapse_bench.conformance.reference import DEFAULTS, READY_ROWS
+    from collapse_bench.conformance.subject import ALPHA, BETA, BUDGET
+
+    settings = config.stash[SETTINGS]
+    reference = " or ".join(f"{name} ({kind})" for kind, name in DEFAULTS.items())
+    rows = f"{READY_ROWS:,} rows"
+    if settings.reference is not None:
+        whole = inputs_of(config).reference
+        reference = whole.name
+        if len(whole) > READY_ROWS:
+            rows += f" of the {len(whole):,}"
+        else:
+            rows = f"the {counted(len(whole), 'row')}"
+    return conformance_title(
+        seed=settings.seed,
+        alpha=ALPHA,
+        statistical=sum(entry.statistical for entry in CATALOG.values()),
+        beta=BETA,
+        budget=settings.budget or BUDGET,
+        reference=f"{rows} of {reference}",
+    )
 
 
 def _outcome(record: dict[str, Any] | None) -> str:

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from collapse_bench.reports.text import safe_text
+from collapse_bench.reports.text import counted, safe_text
 
-__all__ = ["case_line", "check_line", "conformance_lines", "header_lines"]
+__all__ = [
+    "case_line",
+    "check_line",
+    "conformance_lines",
+    "conformance_title",
+    "header_lines",
+]
 
 WORDS = {"pass": "PASS", "fail": "FAIL", "inconclusive": "INCONCLUSIVE", None: "NOT RUN"}
 STATUSES = {"failed": "fail", "inconclusive": "inconclusive"}
@@ -64,6 +70,33 @@ def check_line(name: str, record: Mapping[str, Any] | None) -> str:
     if record["outcome"] != "pass" and record.get("reason"):
         line += f"; {record['reason']}"
     return safe_text(line)
+
+
+def conformance_title(
+    *,
+    seed: int,
+    alpha: float,
+    statistical: int,
+    beta: float,
+    budget: float,
+    reference: str,
+) -> str:
+    """Return the line above the models that were checked: against what, and how surely.
+
+    Parameters
+    ----------
+    statistical
+        How many checks share ``alpha``.
+    budget
+        Seconds that a check may plan to take.
+    reference
+        What models that come unfitted were fitted to, in words.
+    """
+    return safe_text(
+        f"conformance: models that come unfitted are fitted to {reference}; seed {seed}, "
+        f"alpha {alpha:g} over {counted(statistical, 'statistical check')}, beta {beta:g}, "
+        f"budget {budget:g} s a check"
+    )
 
 
 def conformance_lines(

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import unicodedata
 
-__all__ = ["safe_text"]
+__all__ = ["counted", "safe_text"]
 
 LONGEST = 2_000  # characters of one piece of text; a verdict's sentence has about 300
 # Control, format (bidirectional overrides, zero width), surrogate, line and paragraph separators.
 UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+def counted(number: int, noun: str) -> str:
+    """Return ``1 check``, ``2 checks``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def safe_text(text: object, *, longest: int = LONGEST) -> str:

@@ -3,10 +3,13 @@
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
-from collapse_bench.conformance import ConformanceWarning, check_model
+from collapse_bench import conformance
+from collapse_bench.conformance import ConformanceWarning, all_checks, check_model, child
+from collapse_bench.errors import InvalidSpec
 
 FILE = """
 import os
@@ -31,6 +34,40 @@ class Dies(Gaussian):
         if size > 8:
             os._exit(3)
         return super().sample(size, rng=rng)
+
+
+class Unborn(Gaussian):
+    def __init__(self):
+        assert os.environ["HERE"] != str(os.getpid()), "made here"
+        with open("made", "a") as file:
+            file.write("x")
+        os._exit(0)
+
+
+class Never(Gaussian):
+    def fit(self, samples, *, rng):
+        time.sleep(60)
+
+
+class Deaf(Gaussian):
+    def sample(self, size, *, rng):
+        import signal
+
+        if size > 8:
+            with open("deaf", "w") as file:
+                file.write(str(os.getpid()))
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            time.sleep(60)
+        return super().sample(size, rng=rng)
+
+
+class Forks(Gaussian):
+    def sample(self, size, *, rng):
+        if size > 8:
+            if os.fork() == 0:
+                time.sleep(20)  # with the pipe open
+            os._exit(3)
+        return super().sample(size, rng=rng)
 """
 CHECKS = ["check_seed_determinism", "check_fit_returns_new"]
 
@@ -39,6 +76,7 @@ CHECKS = ["check_seed_determinism", "check_fit_returns_new"]
 def module(tmp_path, monkeypatch):
     (tmp_path / "strangers.py").write_text(FILE)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HERE", str(os.getpid()))
     monkeypatch.syspath_prepend(tmp_path)
     yield "strangers"
     sys.modules.pop("strangers", None)
@@ -85,3 +123,79 @@ def test_a_failure_in_the_child_prints_code_that_repeats_it(module):
         (record,) = check_model(f"{module}:Dies", "warn", checks=CHECKS[0])
 
     assert f"    check_seed_determinism('{module}:Dies', seed=0)" in record["reason"].splitlines()
+
+
+@pytest.mark.filterwarnings("ignore::collapse_bench.conformance.ConformanceWarning")
+def test_a_model_that_is_made_nowhere_else_may_exit_when_it_is_made(module, tmp_path):
+    records = check_model(f"{module}:Unborn", "warn")
+
+    assert {record["status"] for record in records} == {"failed"}
+    assert all(
+        record["reason"].startswith(
+            "making the model ready, and 8 draws of it, must not end the process: the model's "
+            "process ended with exit code 0"
+        )
+        for record in records
+    )
+    assert (tmp_path / "made").read_text() == "x"  # once, not for each check
+    assert module not in sys.modules
+
+
+@pytest.mark.filterwarnings("ignore::collapse_bench.conformance.ConformanceWarning")
+def test_a_model_that_is_never_ready_is_waited_for_once(module):
+    records = check_model(f"{module}:Never", "warn", timeout=1.0)
+
+    assert len(records) == len(all_checks())
+    assert all("must end within the timeout of 1 s; it did not" in r["reason"] for r in records)
+    assert sum(record["seconds"] for record in records[1:]) < 1
+
+
+@pytest.mark.filterwarnings("ignore::collapse_bench.conformance.ConformanceWarning")
+def test_a_process_that_will_not_end_is_killed(module, tmp_path, monkeypatch):
+    monkeypatch.setattr(child, "STOP_SECONDS", 0.3)
+    check_model(f"{module}:Deaf", "warn", checks=CHECKS[0], timeout=1.0)
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "deaf").read_text()), 0)
+
+
+@pytest.mark.filterwarnings("ignore::collapse_bench.conformance.ConformanceWarning")
+def test_what_a_model_has_forked_is_not_waited_for(module, capfd):
+    begun = time.perf_counter()
+    (record,) = check_model(f"{module}:Forks", "warn", checks=CHECKS[0])
+
+    assert "process ended with exit code 3" in record["reason"]
+    assert time.perf_counter() - begun < 15
+
+
+def test_a_reference_need_not_be_known_to_the_other_process(module):
+    class Law:  # can't be pickled
+        def sample(self, size, *, rng):
+            return 5.0 + rng.standard_normal((size, 1))
+
+    (record,) = check_model(f"{module}:Fine", checks=CHECKS[0], reference=Law())
+
+    assert record["status"] == "passed"
+
+
+@pytest.mark.parametrize(
+    ("spec", "sentence"),
+    [
+        ("rows.csv", r"a file of samples: give pathlib.Path\('rows.csv'\) where a model is wanted"),
+        ("gausian", "did you mean 'gaussian'"),
+        ("flows.py:Flow", "a path: write 'flows:Flow'"),
+    ],
+)
+def test_what_cannot_be_a_spec_is_refused_before_any_check(spec, sentence):
+    with pytest.raises(InvalidSpec, match=sentence):
+        check_model(spec)
+    with pytest.raises(InvalidSpec, match=sentence):
+        getattr(conformance, CHECKS[0])(spec)
+
+
+def test_a_file_of_samples_is_a_model_by_its_path(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("a,b\n" + "\n".join(f"{n},{n * n % 17}" for n in range(50)))
+
+    (record,) = check_model(path, checks=CHECKS[0])
+    assert (record["model"], record["status"]) == ("rows", "passed")

@@ -1,5 +1,6 @@
 """What becomes of a model that is fitted to its own draws, and the neutral lineages beside it."""
 
+import functools
 import itertools
 import math
 import warnings
@@ -212,6 +213,28 @@ def test_a_twentieth_of_the_variance_may_be_gained_in_each_generation(monkeypatc
             conformance.check_no_expansion(Gaussian())
 
 
+def test_every_draw_of_every_lineage_has_a_stream_of_its_own():
+    streams = []
+
+    class Noted:
+        def sample(self, size, *, rng):
+            streams.append(str(rng.bit_generator.state))
+            return rng.standard_normal((size, 1))
+
+    founder = Learner(Noted(), lambda model, rows, rng: Noted())
+    for run in (
+        lineages._measured,
+        functools.partial(lineages._measured, pooled=True),
+        link._trend,
+    ):
+        stage = frame_of(Subject(founder).during("x", 1e-4), "x")
+        streams.clear()
+        for r in range(3):
+            run(stage, r)
+
+        assert len(set(streams)) == len(streams) == 3 * (GENERATIONS + 2)
+
+
 # --- neutral lineages against theory -------------------------------------------------------------
 
 
@@ -253,6 +276,10 @@ def test_a_neutral_tail_keeps_its_mass_on_average():
 
     assert tail_mass(frame, frame.pilot) == pytest.approx(0.2, abs=1e-4)  # of 20,000 rows
     assert abs(masses.mean() - 0.2) <= MOST * masses.std() / math.sqrt(len(masses))
+    # each draw takes its share of the variance that a single row has: 1/M, at last 1/E
+    expected = 0.16 * (1 - (1 - 1 / SIZE) ** GENERATIONS * (1 - 1 / EVALUATED))
+    squares = np.square(masses - 0.2)
+    assert abs(squares.mean() - expected) <= MOST * squares.std() / math.sqrt(len(masses))
 
 
 def test_the_lineages_loss_is_that_of_the_gates_check():

@@ -1,5 +1,7 @@
 """One decorator in anybody's test file: ids, skips, expected failures, replay."""
 
+import os
+
 import pytest
 
 from collapse_bench.conformance import all_checks, parametrize_with_checks
@@ -86,4 +88,41 @@ def test_a_failure_shows_its_reason_and_how_to_repeat_it(pytester):
     result.assert_outcomes(failed=1, deselected=2 * len(all_checks()) - 1)
     result.stdout.fnmatch_lines(
         ["*CollapseError: check_seed_sensitivity of Stale: *", "*reproduce it with*"]
+    )
+
+
+SPECS = """
+import os
+
+from collapse_bench.conformance import parametrize_with_checks
+
+
+@parametrize_with_checks(["gaussian", "strangers:Unborn", "rows:gone"])
+def test_specs(model, check):
+    check(model)
+"""
+STRANGERS = """
+import os
+
+
+class Unborn:
+    def __init__(self):
+        assert os.environ["HERE"] != str(os.getpid()), "made here"
+        os._exit(0)
+"""
+
+
+def test_a_spec_runs_in_a_process_of_its_own(pytester, monkeypatch):
+    monkeypatch.setenv("HERE", str(os.getpid()))
+    pytester.makepyfile(strangers=STRANGERS, test_mine=SPECS)
+    result = pytester.runpytest_inprocess(
+        "-p", "collapse_bench.plugin", "-p", "no:cacheprovider", "-k", "seed_det or seed_sens"
+    )
+
+    result.assert_outcomes(passed=2, failed=4, deselected=3 * (len(all_checks()) - 2))
+    result.stdout.fnmatch_lines(
+        [
+            "*check_seed_determinism of Unborn: *process ended with exit code 0*",
+            "*no module 'rows'*",
+        ]
     )

@@ -1,5 +1,7 @@
 """What a check does becomes a record; what a model does never becomes an error of ours."""
 
+import signal
+import threading
 import time
 import warnings
 
@@ -92,7 +94,7 @@ def test_a_failure_raises_when_all_have_run_and_loses_no_record():
 
 @pytest.mark.usefixtures("few")
 def test_inconclusive_is_warned_of_and_never_raised_as_a_failure():
-    with pytest.warns(ConformanceWarning, match="1 of 2 checks are inconclusive: check_unknown"):
+    with pytest.warns(ConformanceWarning, match="1 of 2 checks inconclusive: check_unknown"):
         check_model(Gaussian(), checks=["check_fine", "check_unknown"])
 
 
@@ -138,17 +140,18 @@ def test_expected_failures_may_depend_on_the_model():
 
 
 def test_a_failure_prints_code_that_repeats_it():
-    def broken():
-        return object()
+    class Broken(Gaussian):
+        def sample(self, size, *, rng):
+            raise OSError("no disk")
 
     with pytest.warns(ConformanceWarning):
         (record,) = check_model(
-            Gaussian, "warn", checks=[all_checks()[0]], seed=7, reference=broken
+            Broken(), "warn", checks=[all_checks()[0]], seed=7, reference=np.zeros((5, 1))
         )
     lines = record["reason"].splitlines()
 
-    assert "    from collapse_bench.models.gaussian import Gaussian" in lines
-    assert f"    {all_checks()[0]}(Gaussian, seed=7, reference=reference)" in lines
+    assert f"    from collapse_bench.conformance import {all_checks()[0]}" in lines
+    assert f"    {all_checks()[0]}(model, seed=7, reference=reference)" in lines
 
 
 def test_a_check_that_hangs_is_ended_at_the_timeout():
@@ -235,9 +238,47 @@ def test_a_model_that_swallows_everything_does_not_pass_when_its_time_is_up():
     assert record["status"] == "failed"
 
 
-def test_the_alarm_of_somebody_else_is_set_again():
-    import signal
+def test_a_timeout_that_cannot_be_kept_is_refused_and_not_the_models_failure():
+    found = []
 
+    def elsewhere():
+        with pytest.raises(InvalidArgument) as caught:
+            check_model(Gaussian(), timeout=5.0)
+        found.append(str(caught.value))
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+
+    assert found == [
+        "timeout must be None outside the main thread; got timeout=5.0: give the model as a SPEC "
+        "string, which runs in a process of its own"
+    ]
+
+
+def test_the_handler_of_somebody_else_is_put_back():
+    handlers = []
+    entry = Entry("check_fine", "sampler", False, check_fine)
+    former = signal.signal(signal.SIGALRM, lambda *_: None)
+    try:
+        own = signal.getsignal(signal.SIGALRM)
+        for timeout in (5.0, None):
+            run_check(entry, Subject(Gaussian()), timeout=timeout)
+            handlers.append(signal.getsignal(signal.SIGALRM))
+        assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+    finally:
+        signal.signal(signal.SIGALRM, former)
+
+    assert handlers == [own, own]
+
+
+@pytest.mark.usefixtures("few")
+def test_one_check_is_one():
+    with pytest.raises(CollapseError, match=r"Gaussian fails 1 of 1 check\n"):
+        check_model(Gaussian(), checks=["check_bad"])
+
+
+def test_the_alarm_of_somebody_else_is_set_again():
     rang = []
     former = signal.signal(signal.SIGALRM, lambda *_: rang.append(1))
     try:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from collapse_bench.adapters import as_model
-from collapse_bench.conformance import check_model
+from collapse_bench.conformance import check_model, parametrize_with_checks
 from collapse_bench.conformance.outcomes import NotApplicable
 from collapse_bench.conformance.subject import READY_ROWS, Subject
 from collapse_bench.data import SampleSet, two_gaussians
-from collapse_bench.errors import Inconclusive, ModelError
+from collapse_bench.errors import Inconclusive, InvalidArgument, ModelError
 from collapse_bench.models import Categorical, Gaussian
 
 
@@ -116,11 +116,10 @@ def test_streams_differ_by_check_and_name_and_repeat():
         (lambda: Broken("fit"), "raised OSError: no disk"),
         (lambda: Broken("none"), "must return the fitted model; got None"),
         (lambda: Broken("text"), r"must return a model with sample\(size, \*, rng\)"),
-        (lambda: Uncopied(), "raised TypeError: cannot be copied"),
     ],
 )
 def test_a_model_that_cannot_be_made_ready_says_why_each_time(make, sentence):
-    subject = Subject(make if make.__code__.co_names != ("Uncopied",) else make())
+    subject = Subject(make)
 
     for _ in range(2):
         with pytest.raises(ModelError, match=sentence):
@@ -146,6 +145,116 @@ class Broken(Unfitted):
 class Uncopied(Sampler):
     def __deepcopy__(self, memo):
         raise TypeError("cannot be copied")
+
+
+def test_an_instance_that_cannot_be_copied_is_refused_with_the_mend():
+    sentence = "got Uncopied, whose copy raised TypeError: cannot be copied: give its class or"
+    with pytest.raises(InvalidArgument, match=sentence):
+        check_model(Uncopied())
+
+    assert Subject(Uncopied).draw(2).shape == (2, 2)  # the mend
+
+
+class Tokens(Unfitted):
+    kind = "tokens"
+
+
+def test_a_model_of_token_sequences_is_skipped_by_every_check():
+    for model in (Tokens, Tokens()):
+        records = check_model(model)
+
+        assert {record["status"] for record in records} == {"skipped"}
+        assert {record["reason"] for record in records} == {
+            "the checks look at numbers and codes; a model of token sequences isn't checked"
+        }
+
+
+class Unnamed:
+    """A law that can't be drawn from."""
+
+    def sample(self, size, *, rng):
+        raise OSError("no disk")
+
+
+@pytest.mark.parametrize(
+    ("reference", "sentence"),
+    [
+        ([1.0, np.nan, 2.0], "reference must be finite; 1 of 3 values"),
+        ([[1.0, 2.0]], "reference must have two rows or more; got 1"),
+        ("two-gausians", "reference must be .*got reference='two-gausians'"),
+        (object(), "reference must hold real numbers; got dtype object"),
+        (Unnamed(), "reference must be a law that can be drawn from; .* OSError: no disk"),
+    ],
+)
+def test_a_reference_that_holds_nothing_is_not_the_models_failure(reference, sentence):
+    with pytest.raises(InvalidArgument, match=sentence):
+        check_model(Gaussian(), reference=reference)
+    with pytest.raises(InvalidArgument, match=sentence):
+        parametrize_with_checks([Gaussian()], reference=reference)
+
+
+def test_a_reference_crosses_process_borders_as_the_rows_that_it_stands_for():
+    law = Categorical([0.5, 0.25, 0.25])
+    here = Subject("categorical", law, seed=3)
+    there = Subject("categorical", here.portable_reference, seed=3)
+
+    assert here.portable_reference.kind == "codes"  # whole numbers, which look like numbers
+    assert repr(there.model) == repr(here.model)
+    np.testing.assert_array_equal(there.model.probabilities, here.model.probabilities)
+    assert Subject("gaussian", "two-gaussians").portable_reference == "two-gaussians"
+    assert Subject("gaussian").portable_reference is None
+
+
+class Secretive:
+    """Raises whatever is asked of it; only its class can be looked at."""
+
+    def __getattribute__(self, name):
+        if name.startswith("__"):
+            return super().__getattribute__(name)
+        raise RuntimeError("not ready")
+
+
+class Forbidding:
+    """Raises when it is asked for what it hasn't got."""
+
+    def __getattr__(self, name):
+        raise RuntimeError("not ready")
+
+
+@pytest.mark.filterwarnings("ignore::collapse_bench.conformance.ConformanceWarning")
+@pytest.mark.parametrize("family", [Secretive, Forbidding])
+@pytest.mark.parametrize("made", [True, False])
+def test_attributes_that_raise_are_each_checks_failure(family, made):
+    records = check_model(family() if made else family, "warn")
+
+    assert {record["status"] for record in records} == {"failed"}
+    assert {record["model"] for record in records} == {family.__name__}
+
+
+class Slow(Unfitted):
+    """Takes for ever to be fitted."""
+
+    def fit(self, samples, *, rng):
+        time.sleep(60)
+
+
+class Stuck(Sampler):
+    """Takes for ever to be drawn from."""
+
+    def sample(self, size, *, rng):
+        time.sleep(60)
+
+
+@pytest.mark.filterwarnings("ignore::collapse_bench.conformance.ConformanceWarning")
+@pytest.mark.parametrize("make", [Slow, Stuck])
+def test_a_model_that_is_never_ready_is_waited_for_once(make):
+    begun = time.perf_counter()
+    records = check_model(make, "warn", timeout=0.5)
+
+    assert time.perf_counter() - begun < 0.5 * len(records) / 2
+    assert records[0]["reason"].startswith("it must end within the timeout of 0.5 s")
+    for record in records[1:]:
+        assert "they did not in a check before this one" in record["reason"]
 
 
 def test_work_beyond_the_budget_ends_a_check_undecided():

@@ -131,6 +131,8 @@ def test_each_row_of_a_law_is_used_once(monkeypatch):
     found = neutral_lineages(Gaussian(), (2,), lineages=500, seed=5)
 
     assert len(np.unique(found.changes)) == 500
+    once = module._origin(Gaussian(), 2, None, 500, seed=5).once
+    assert sorted(once) == list(range(1_000))
 
 
 def test_the_rows_of_a_law_come_in_random_order():

@@ -1,15 +1,24 @@
 """The conformance suite under pytest: who is checked, what is counted, how it ends."""
 
 import json
+import os
+import sys
 
+import numpy as np
 import pytest
 
 from collapse_bench.conformance import all_checks
 
 SUITE = ("--pyargs", "collapse_bench.suites.conformance.test_model")
 MODELS = """
+import os
 import time
 from collapse_bench.models import Gaussian
+
+
+def leave():
+    assert os.environ["HERE"] != str(os.getpid()), "run here"
+    os._exit(0)
 
 
 class Fine(Gaussian):
@@ -31,9 +40,12 @@ class Hangs(Gaussian):
 
 class Exits(Gaussian):
     def sample(self, size, *, rng):
-        import os
+        leave()
 
-        os._exit(0)
+
+class Unborn(Gaussian):
+    def __init__(self):
+        leave()
 
 
 class Mute:
@@ -44,8 +56,9 @@ TWO = "check_seed_sensitivity or check_seed_determinism"
 
 
 @pytest.fixture
-def suite(session, pytester):
+def suite(session, pytester, monkeypatch):
     """Run the conformance suite in this process; return its result and its report."""
+    monkeypatch.setenv("HERE", str(os.getpid()))
     pytester.makepyfile(strangers=MODELS)
     pytester.syspathinsert()
 
@@ -112,7 +125,7 @@ def test_what_does_not_apply_is_skipped_with_its_reason_and_counted(suite, last)
 
     result.assert_outcomes(skipped=1, deselected=len(all_checks()) - 1)
     assert report["conformance"][0]["status"] == "skipped"
-    assert "1 conformance checks did not apply" in last(result)
+    assert "1 conformance check did not apply" in last(result)
     assert result.ret == 6  # nothing was shown
 
 
@@ -151,31 +164,60 @@ def test_what_cannot_be_checked_is_a_usage_error(suite, option, sentence):
 
 
 def test_a_model_that_hangs_is_ended_and_the_others_still_run(suite):
-    options = ("--collapse-model=strangers:Hangs", "--collapse-timeout=5")
+    options = ("--collapse-model=strangers:Hangs", "--collapse-timeout=2")
     result, report = suite(*options, "-k", "check_seed_determinism or check_fit_returns_new")
     records = {record["check"]: record for record in report["conformance"]}
 
     assert result.ret == 1
-    assert "within the timeout of 5 s" in records["check_seed_determinism"]["reason"]
+    assert "within the timeout of 2 s" in records["check_seed_determinism"]["reason"]
     assert len(records) == 2
 
 
 def test_a_model_that_ends_its_process_does_not_end_the_run_green(suite):
-    result, report = suite("--collapse-model=strangers:Exits", "-k", TWO)
+    for spec in ("strangers:Exits", "strangers:Unborn"):
+        result, report = suite(f"--collapse-model={spec}", "-k", TWO)
 
-    assert result.ret == 1
-    assert all("process ended with exit code 0" in r["reason"] for r in report["conformance"])
+        assert result.ret == 1
+        assert len(report["conformance"]) == 2
+        assert "strangers" not in sys.modules  # nothing of it ran here
+        assert all("process ended with exit code 0" in r["reason"] for r in report["conformance"])
+
+
+def test_a_test_that_asks_for_the_model_itself_gets_it(session, pytester):
+    pytester.makepyfile(
+        """
+        def test_own(collapse_conformance, collapse_model):
+            assert type(collapse_model).__name__ == "Moments"
+            collapse_conformance("check_seed_determinism")
+        """
+    )
+
+    session("--collapse-model=gaussian").assert_outcomes(passed=1)
 
 
 def test_the_table_has_a_line_for_each_model(suite):
-    result, _ = suite("--collapse-model=strangers:Stuck", "-k", TWO)
+    result, _ = suite("--collapse-model=strangers:Stuck", "--collapse-model-arg=ddof=0", "-k", TWO)
 
     result.stdout.fnmatch_lines(
         [
-            "strangers:Stuck: 1 passed, 1 failed, 0 inconclusive, * not run, 0 don't apply; * s",
+            "conformance: models that come unfitted are fitted to 2,000 rows of two-gaussians "
+            "(numbers) or zipf (codes); seed 0, alpha 0.001 over * statistical checks, beta 0.01, "
+            "budget 10 s a check",
+            "strangers:Stuck(ddof=0): 1 passed, 1 failed, 0 inconclusive, * not run, "
+            "0 don't apply; * s",
             "  FAIL          check_seed_sensitivity: *",
         ]
     )
+
+
+def test_the_table_says_which_reference_was_given(suite, pytester):
+    np.save(pytester.path / "few.npy", np.arange(40.0))
+    result, _ = suite(
+        *("--collapse-model=strangers:Fine", "--collapse-reference=few.npy"),
+        *("--collapse-seed=3", "--collapse-budget=2", "-k", TWO),
+    )
+
+    result.stdout.fnmatch_lines(["*fitted to the 40 rows of few.npy; seed 3, *, budget 2 s a*"])
 
 
 def test_workers_report_what_one_process_reports(process, pytester):

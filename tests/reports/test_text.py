@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collapse_bench.reports.text import safe_text
+from collapse_bench.reports.text import counted, safe_text
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,10 @@ def test_harmless_text_stays_as_it_is(text):
 
 def test_long_text_is_cut():
     assert safe_text("x" * 100_000, longest=10) == "xxxxxxxxxx\N{HORIZONTAL ELLIPSIS}"
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"), [(0, "0 checks"), (1, "1 check"), (2, "2 checks"), (1_000, "1,000 checks")]
+)
+def test_one_is_one(number, shown):
+    assert counted(number, "check") == shown
