@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binom
 
 from collapse_bench.conformance.catalog import conformance_check
 from collapse_bench.conformance.frame import Stage, frame_of, learner_of
@@ -40,6 +41,9 @@ ROUNDING = 1e-6
 # samples of 1,000 draws of one law are so once in 10^27 (Massart's inequality). Where the rows
 # themselves are little apart, this share of it.
 FOLLOWS = 0.25
+# Where the rows themselves move less than that, so many draws tell a move from chance: a model
+# that ignores its rows shows one so rarely.
+MANY, BY_CHANCE = 20_000, 1e-6
 
 
 @conformance_check("learner")
@@ -145,7 +149,8 @@ def check_fit_uses_data(subject: Subject) -> str | None:
     Draws that are the same after all of these fail, and so does a move against the rows. Draws
     that differ and don't follow are inconclusive. Halves that a model refuses in a sentence are
     mixed, three parts to one; if it refuses these too, what shows nothing else is skipped. A model
-    that ignores its rows passes once in 10^27.
+    that ignores its rows passes once in 10^27, and once in a million for each of these where the
+    rows move less than a quarter.
     """
     stage = frame_of(subject, subject.check)
     stage.afford("fitting four times", fits=4, size=ROWS)
@@ -165,7 +170,7 @@ def check_fit_uses_data(subject: Subject) -> str | None:
             if not refused:
                 raise
             continue
-        given, drawn = found
+        given, models, drawn = found
         moved, whole = (_crossed(measure, x) for x in (drawn, given))
         told = (
             f"between fits to {what} {moved:.3f} of the draws moved along, {whole:.3f} of the rows"
@@ -177,7 +182,7 @@ def check_fit_uses_data(subject: Subject) -> str | None:
         looked.append(what)
         if same_draws(drawn[0], drawn[1], rows):
             continue
-        if moved >= FOLLOWS * whole and _repeats(subject, given[0], drawn[0], rows):
+        if whole < 1 and _moved_for_sure(subject, measure, given, models, FOLLOWS * whole):
             return told
         differ = told
     if refused and (differ or not looked):
@@ -315,8 +320,8 @@ def _mixed(halves: tuple[Samples, Samples]) -> tuple[Samples, Samples]:
 
 def _fit_to(
     subject: Subject, halves: tuple[Samples, Samples]
-) -> tuple[tuple[Samples, ...], tuple[Samples, ...]]:
-    """Return rows, mixed if the model refuses halves, and draws of what was fitted to each."""
+) -> tuple[tuple[Samples, ...], list[Any], tuple[Samples, ...]]:
+    """Return rows, mixed if the model refuses halves, what was fitted to each, and its draws."""
     try:
         given, models = halves, [subject.fit(x, "same") for x in halves]
     except ModelError as error:
@@ -324,13 +329,32 @@ def _fit_to(
             raise
         given = _mixed(halves)
         models = [subject.fit(x, "same") for x in given]
-    return given, tuple(subject.draw(DRAWS, "same", model=model) for model in models)
+    return given, models, tuple(subject.draw(DRAWS, "same", model=model) for model in models)
 
 
-def _repeats(subject: Subject, given: Samples, drawn: Samples, rows: Samples) -> bool:
-    """Return whether another fit on the same stream draws the same."""
-    again = subject.draw(DRAWS, "same", model=subject.fit(given, "same"))
-    return same_draws(drawn, again, rows)
+def _moved_for_sure(
+    subject: Subject,
+    measure: Measure,
+    given: tuple[Samples, ...],
+    models: list[Any],
+    least: float,
+) -> bool:
+    """Return whether many draws moved by ``least`` across the point that parts the rows best.
+
+    The point is the rows' own, and each side has a stream of its own: of draws of one law the
+    counts beyond it are binomial given their sum.
+    """
+    low, high = (np.sort(measure(x)) for x in given)
+    points = np.unique(np.concatenate([low, high]))
+    gaps = np.searchsorted(low, points, side="right") / len(low)
+    gaps -= np.searchsorted(high, points, side="right") / len(high)
+    point = points[gaps.argmax()]
+    below, above = (
+        int((measure(subject.draw(MANY, "many", side, model=model)) > point).sum())
+        for side, model in zip(("low", "high"), models, strict=True)
+    )
+    chance = float(binom.sf(above - 1, above + below, 0.5))
+    return above - below >= least * MANY and chance <= BY_CHANCE
 
 
 def _crossed(measure: Measure, pair: tuple[Samples, ...]) -> float:

@@ -24,6 +24,7 @@ __all__ = [
     "GROWTH",
     "LEAST",
     "LOSS",
+    "POOLED",
     "SIZE",
     "Lineages",
     "lineages_of",
@@ -44,6 +45,8 @@ GENERATIONS, SIZE = 5, 200
 EVALUATED = 1_000
 # Loss and growth of the variance in a generation: what may be, and what must be noticed.
 LOSS = GROWTH = (0.05, 0.20)
+# The same over all generations that accumulate their rows.
+POOLED = (0.05, 0.20)
 # At least so many lineages, so that averages over them are near normal, and at most.
 LEAST, MOST = 24, 400
 NEUTRAL = 1_000
@@ -84,7 +87,7 @@ def lineages_of(subject: Subject) -> Lineages:
     stage = frame_of(subject, "lineages")
     if "lineages" not in stage.kept:
         neutral = neutral_changes(stage.frame, stage.subject.rng("neutral"))
-        count = _needed(neutral, subject)
+        count = _needed(neutral, subject, (SIZE,) * GENERATIONS, LOSS, GROWTH)
         _afford(stage, count, rows=SIZE)
         changes, tails = np.array([_measured(stage, r) for r in range(count)]).T
         region = _neutral_tails(stage.frame, stage.subject.rng("tails"))
@@ -96,12 +99,14 @@ def lineages_of(subject: Subject) -> Lineages:
 def pooled_changes(subject: Subject) -> tuple[Array, Array]:
     """Return changes of log-variance where every generation is fitted to all draws so far.
 
-    Of ``LEAST`` lineages of the model, and of neutral ones.
+    Of as many lineages of the model as it takes, and of neutral ones.
     """
     stage = frame_of(subject, "accumulate")
     neutral = neutral_changes(stage.frame, stage.subject.rng("neutral"), pooled=True)
-    _afford(stage, LEAST, rows=SIZE * (GENERATIONS + 1) // 2)
-    return np.array([_measured(stage, r, pooled=True)[0] for r in range(LEAST)]), neutral
+    grown = (1 / (1 - POOLED[0]) - 1, 1 / (1 - POOLED[1]) - 1)
+    count = _needed(neutral, subject, (SIZE,), POOLED, grown)
+    _afford(stage, count, rows=SIZE * (GENERATIONS + 1) // 2)
+    return np.array([_measured(stage, r, pooled=True)[0] for r in range(count)]), neutral
 
 
 def run_lineage(subject: Subject, r: int, compose: Compose) -> list[Any]:
@@ -177,15 +182,22 @@ def _measured(stage: Stage, r: int, *, pooled: bool = False) -> tuple[float, flo
     return change, tail_mass(frame, final) ** 0.5
 
 
-def _needed(neutral: Array, subject: Subject) -> int:
-    """Return how many lineages decide both loss and growth."""
-    levels = Levels(2 * subject.level, subject.beta, MISS)  # halved for either direction
+def _needed(
+    neutral: Array,
+    subject: Subject,
+    sizes: tuple[int, ...],
+    loss: tuple[float, float],
+    growth: tuple[float, float],
+) -> int:
+    """Return how many lineages decide both loss and growth over ``sizes``."""
+    levels = Levels(2 * subject.level, subject.beta / 2, MISS)  # halved for either direction
     lineages = Neutral(neutral, 1, len(neutral))
-    plan = planned(lineages, (SIZE,) * GENERATIONS, EVALUATED, levels, *LOSS, GROWTH)
+    plan = planned(lineages, sizes, EVALUATED, levels, *loss, growth)
     if plan.replicates is None or plan.replicates > MOST:
+        told = "no number" if plan.replicates is None else f"{plan.replicates:,}"
         undecided(
-            f"lineages of {SIZE} rows say too little of this truth's variance: it takes "
-            f"{plan.replicates} of them ({plan.reason}), and {MOST} are run at most"
+            f"lineages of {SIZE} rows say too little of this truth's variance: it takes {told} of "
+            f"them ({plan.reason}), and {MOST} are run at most"
         )
     return max(LEAST, plan.replicates)
 

@@ -23,7 +23,7 @@ from collapse_bench.gates.levels import Levels
 from collapse_bench.generation import calling, draw
 from collapse_bench.models import Samples
 from collapse_bench.streams import generator
-from collapse_bench.validation import Kind, as_samples, check_real
+from collapse_bench.validation import Kind, as_codes, as_samples, check_real
 
 __all__ = ["ALPHA", "BETA", "BUDGET", "READY_ROWS", "Subject"]
 
@@ -239,7 +239,10 @@ class Subject:
     def _learned(self, model: Any, few: Samples | None) -> Samples:
         """Return the reference rows that a model is made ready with; ``few`` are draws of it."""
         if "reference" in self._kept:
-            return np.array(self._kept["reference"].values)
+            rows = np.array(self._kept["reference"].values)
+            if getattr(model, "kind", None) == "codes" and self._kept["reference"].kind != "codes":
+                rows = as_codes("reference", rows)  # whole numbers, which a file doesn't call codes
+            return rows
         reference = default_reference(getattr(model, "kind", "numbers"), few)
         return np.array(read_reference(reference, seed=self.seed).values)
 

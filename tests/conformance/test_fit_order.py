@@ -1,6 +1,5 @@
 """Order and memory of rows: exact tests, and fits that care for either."""
 
-import contextlib
 import itertools
 import math
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from collapse_bench import conformance
 from collapse_bench.conformance import fit_order
 from collapse_bench.conformance.catalog import CATALOG, share
 from collapse_bench.conformance.fit_order import FITS, nearer, parting_pvalue
+from collapse_bench.conformance.outcomes import NotApplicable
 from collapse_bench.conformance.subject import ALPHA, Subject
 from collapse_bench.controls.rules import Learner, Normal, _Kernel, last_batch, moments
 from collapse_bench.errors import CollapseError, Inconclusive
@@ -64,8 +64,8 @@ def test_counts_of_a_sound_model_are_not_memorized():
         def fit(self, samples, *, rng):
             return Counts(float(samples.mean()))
 
-    with contextlib.suppress(Inconclusive):  # few of the draws say anything
-        assert conformance.check_memorisation(Counts())
+    with pytest.raises(NotApplicable, match="makes few different values"):
+        conformance.check_memorisation(Counts())
 
 
 def test_a_kernel_as_wide_as_the_gaps_is_no_memory():
@@ -123,9 +123,17 @@ def test_ties_say_nothing_of_memory():
     assert nearer(draws, rows, others) == (1, 2)
 
 
-def test_few_draws_that_tell_leave_memory_undecided(monkeypatch):
-    # P(4 or more of 5) = .34 if .6 may be nearer, P(4 or fewer of 5) = .41 if .9 are
-    monkeypatch.setattr(fit_order, "nearer", lambda *_: (4, 5))
+@pytest.mark.parametrize(
+    ("near", "ends", "words"),
+    [
+        # P(4 or more of 5) = .34 if .6 may be nearer, P(4 or fewer of 5) = .41 if .9 are
+        ((4, 5), Inconclusive, r"4 of 5 draws .* 0\.9 isn't excluded"),
+        ((4, 4), NotApplicable, r"4 of 4 draws .* and 996 equally near"),
+    ],
+)
+def test_few_draws_that_tell_leave_memory_undecided(monkeypatch, near, ends, words):
+    monkeypatch.setattr(fit_order, "nearer", lambda *_: near)
+    monkeypatch.setattr(fit_order, "LEAST_APART", 5)
 
-    with pytest.raises(Inconclusive, match=r"4 of 5 draws .* 0\.9 isn't excluded"):
+    with pytest.raises(ends, match=words):
         conformance.check_memorisation(Learner(Normal(), lambda model, rows, rng: moments(rows)))

@@ -1,5 +1,6 @@
 """Does a fit learn? Whatever a sound model learns is enough, and nothing else is."""
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -203,3 +204,24 @@ def test_a_model_changed_by_mixed_rows_is_noticed():
 
     with pytest.raises(CollapseError, match="leave the one it is called on as it was"):
         conformance.check_fit_leaves_model(Changing(**vars(labeled())))
+
+
+@dataclass
+class Stranger:
+    """Ignores its rows but for where its noise comes from: rare ones by a generator of its own."""
+
+    noise: int = 0
+    share: float = 0.005
+
+    def fit(self, samples, *, rng):
+        return Stranger(zlib.crc32(np.ascontiguousarray(samples).tobytes()), self.share)
+
+    def sample(self, size, *, rng):
+        own = np.random.default_rng([self.noise, int(rng.integers(2**32))])
+        return (own.random((size, 1)) < self.share) * 1.0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_noise_that_depends_on_the_rows_is_no_learning(seed):
+    with pytest.raises(Inconclusive, match="neither follows its rows nor ignores them"):
+        conformance.check_fit_uses_data(Stranger(), seed=seed)

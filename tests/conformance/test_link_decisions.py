@@ -79,3 +79,60 @@ def test_a_trend_that_is_not_excluded_does_not_pass_whichever_way_it_goes(monkey
 
     with pytest.raises(Inconclusive, match=r"0\.3 must be"):
         conformance.check_real_only_fixed_point(Gaussian())
+
+
+class Both:
+    """The excess over neutral lineages and the growth by itself, each with its own p-values."""
+
+    def __init__(self, excess, alone):
+        self.excess, self.alone = excess, alone
+
+    def of(self, changes, neutral, *arguments, **settings):
+        return self.alone if not neutral.any() else self.excess
+
+
+@pytest.mark.parametrize(
+    ("excess", "alone", "ends"),
+    [
+        ((0.4 * SHARE, 1.0), (0.4 * SHARE, 1.0), CollapseError),
+        ((0.4 * SHARE, 1.0), (0.5, 1e-3), None),  # neutral lineages lose more: no growth
+        ((0.5, 1e-3), (0.4 * SHARE, 1.0), None),
+        ((0.5, 0.006), (0.5, 0.006), Inconclusive),  # .006 is below beta, and not below half of it
+    ],
+)
+def test_a_lineage_expands_if_it_grows_beyond_neutral_ones_and_by_itself(
+    monkeypatch, excess, alone, ends
+):
+    tests = [Known(most={-0.2: p[1]}, least={-0.05: p[0]}) for p in (excess, alone)]
+    found = lineages.Lineages(np.zeros(30), np.ones(9), np.zeros(30), np.zeros(9))
+    monkeypatch.setattr(link, "DriftTest", Both(*tests))
+    monkeypatch.setattr(link, "lineages_of", lambda subject: found)
+    if ends is None:
+        assert conformance.check_no_expansion(Gaussian())
+    else:
+        with pytest.raises(ends):
+            conformance.check_no_expansion(Gaussian())
+
+
+class Lognormal:
+    """Fitted exactly; of so heavy a tail that neutral lineages lose a seventh a generation."""
+
+    def __init__(self, mean=0.0, spread=1.5):
+        self.mean, self.spread = mean, spread
+
+    def fit(self, samples, *, rng):
+        logs = np.log(samples)
+        return Lognormal(logs.mean(), logs.std())
+
+    def sample(self, size, *, rng):
+        return rng.lognormal(self.mean, self.spread, (size, 1))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_heavy_tailed_model_that_keeps_its_variance_does_not_expand(seed):
+    assert conformance.check_no_expansion(Lognormal(), seed=seed)
+
+
+def test_as_many_accumulating_lineages_are_run_as_it_takes():
+    found = conformance.check_accumulate_stable(Lognormal(spread=0.7))
+    assert int(found.split()[-2]) > lineages.LEAST

@@ -10,8 +10,9 @@ from collapse_bench.conformance import check_model, parametrize_with_checks
 from collapse_bench.conformance.outcomes import NotApplicable
 from collapse_bench.conformance.subject import READY_ROWS, Subject
 from collapse_bench.data import SampleSet, two_gaussians
-from collapse_bench.errors import Inconclusive, InvalidArgument, ModelError
+from collapse_bench.errors import Inconclusive, InvalidArgument, InvalidSamples, ModelError
 from collapse_bench.models import Categorical, Gaussian
+from collapse_bench.streams import generator
 
 
 class Unfitted:
@@ -341,3 +342,26 @@ def test_a_training_loop_without_a_reference_gets_one_of_its_width():
 
     assert ready.wrapped.mean.shape == (2,)
     assert ready.wrapped.mean.any()
+
+
+class Frequencies:
+    """Learns the states of its rows and how often each occurs."""
+
+    kind = "codes"
+
+    def fit(self, samples, *, rng):
+        assert samples.dtype.kind == "i"
+        fitted = Frequencies()
+        fitted.states, counts = np.unique(samples, return_counts=True)
+        fitted.shares = counts / counts.sum()
+        return fitted
+
+    def sample(self, size, *, rng):
+        return rng.choice(self.states, size, p=self.shares)
+
+
+def test_whole_numbers_are_codes_to_a_model_of_codes():
+    reference = np.arange(60) % 7
+    assert Subject(Frequencies, reference).model.sample(3, rng=generator(0)).dtype.kind == "i"
+    with pytest.raises(InvalidSamples, match="reference must hold codes"):
+        assert Subject(Frequencies, reference + 0.5).model
