@@ -5,33 +5,40 @@ from __future__ import annotations
 import atexit
 import math
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
-from types import TracebackType
 from typing import Any, Self
 
-from collapse_bench.conformance.catalog import CATALOG
-from collapse_bench.conformance.execution import Record, make_ready, run_check, with_snippet
+from collapse_bench.conformance.execution import Record, with_snippet
+from collapse_bench.conformance.printed import Output, with_printed
+from collapse_bench.conformance.serving import LOAD, READY, STOP_SECONDS
 from collapse_bench.conformance.subject import Subject
-from collapse_bench.errors import InvalidSpec, ModelError
+from collapse_bench.errors import ModelError
 
 __all__ = ["Child"]
 
 # Seconds that a new process gets to import the package before the first check.
 START_SECONDS = 120.0
-# Seconds that a process gets to stop by itself.
-STOP_SECONDS = 5.0
 # How often a process that says nothing is asked whether it still lives: one that it has forked may
 # keep its end of the pipe open.
 SLICE_SECONDS = 0.2
-# What is asked of a process before it is asked for a check by its name.
-LOAD, READY = "load", "ready"
+# How often it is looked whether processes have ended that were told to.
+END_SECONDS = 0.02
 # What the process runs. Not multiprocessing's own: that would run the caller's script again.
-COMMAND = "from collapse_bench.conformance.child import serve; serve({descriptor})"
+COMMAND = "from collapse_bench.conformance.serving import serve; serve({descriptor}, {parent})"
+
+
+class _Gone(Exception):
+    """The process ended, or was ended, before it answered."""
+
+    def __init__(self, why: str, printed: list[str]) -> None:
+        super().__init__(why)
+        self.why, self.printed = why, printed
 
 
 class Child:
@@ -41,32 +48,29 @@ class Child:
         self._subject, self._timeout = subject, timeout
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Any = None
+        self._output: Any = None
         # Why the model can't be had at all: it would do the same before every other check.
-        self._never: str | None = None
-        self._is_ready = False
+        self._never: _Gone | None = None
+        self._is_ready = self._is_idle = False
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.stop()
 
     def refused(self) -> str | None:
-        """Return why the SPEC names no model, in a sentence; None where it does.
-
-        What else the model does when it is made, such as to end its process, is left to the checks.
+        """Return why the SPEC can't be imported and made, in a sentence; None where it can.
 
         Raises
         ------
         ModelError
             If no process can be started.
         """
-        said, self._never = self._ask(LOAD, "loading the model")
+        try:
+            said = self._ask(LOAD, f"loading model={self._subject.candidate!r}")
+        except _Gone as gone:
+            return "; it printed: ".join([gone.why, *gone.printed[-1:]])
         return None if said is None else str(said)
 
     def run(self, name: str) -> Record:
@@ -78,38 +82,59 @@ class Child:
             If no process can be started.
         """
         begun = time.perf_counter()
-        if self._never is None and not self._is_ready:
-            _, self._never = self._ask(READY, "making the model ready, and 8 draws of it,")
-            self._is_ready = self._never is None
-        trouble = self._never
-        if trouble is None:
-            record, trouble = self._ask(name, "it")
-            if trouble is None:
-                found: Record = record
-                return found
-        return Record(
-            model=self._subject.name,
-            check=name,
-            status="failed",
-            reason=with_snippet(trouble, self._subject.during(name, self._subject.level)),
-            seconds=time.perf_counter() - begun,
-            seed=self._subject.seed,
-        )
+        try:
+            if self._output is not None:
+                self._output.clear()
+            self._make_ready()
+            record: Record = self._ask(name, "it")
+        except _Gone as gone:
+            view = self._subject.during(name, self._subject.level)
+            return Record(
+                model=self._subject.name,
+                check=name,
+                status="failed",
+                reason=with_snippet(with_printed(gone.why, gone.printed), view),
+                seconds=time.perf_counter() - begun,
+                seed=self._subject.seed,
+            )
+        if record["status"] == "failed":
+            record["reason"] = with_printed(str(record["reason"]), self._output.lines())
+        return record
 
-    def _ask(self, request: str, what: str) -> tuple[Any, str | None]:
-        """Return the process's answer, or what became of the process instead."""
+    def _make_ready(self) -> None:
+        if self._never is not None:
+            raise self._never
+        if not self._is_ready:
+            try:
+                self._ask(READY, "making the model ready, and 8 draws of it,")
+            except _Gone as gone:
+                self._never = gone
+                raise
+            self._is_ready = True
+
+    def _ask(self, request: str, what: str) -> Any:
+        """Return the process's answer.
+
+        Raises
+        ------
+        _Gone
+            If there is none; the process is then ended.
+        """
         if self._process is None:
             self._start()
+        self._is_idle = False
         try:
             self._pipe.send(request)
             if self._answers(self._timeout):
-                return self._pipe.recv(), None
-            trouble = f"{what} must end within the timeout of {self._timeout:g} s; it did not"
+                answer = self._pipe.recv()
+                self._is_idle = True
+                return answer
+            why = f"{what} must end within the timeout of {self._timeout:g} s; it did not"
         except (EOFError, OSError):
-            trouble = f"{what} must not end the process: the model's process ended with exit code "
-            trouble += str(self._ended())
+            why = f"{what} must not end the process: the model's process {self._end()}"
+        gone = _Gone(why, self._output.lines())
         self.stop()
-        return None, trouble
+        raise gone
 
     def _answers(self, seconds: float | None) -> bool:
         """Wait for an answer and return whether there is one.
@@ -122,6 +147,7 @@ class Child:
         assert self._process is not None
         end = math.inf if seconds is None else time.monotonic() + seconds
         while not self._pipe.poll(max(0.0, min(SLICE_SECONDS, end - time.monotonic()))):
+            self._output.trim()
             if self._process.poll() is not None and not self._pipe.poll():
                 raise EOFError
             if time.monotonic() >= end:
@@ -131,10 +157,15 @@ class Child:
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
         descriptor = theirs.fileno()
+        command = COMMAND.format(descriptor=descriptor, parent=os.getpid())
+        self._output = Output()
         self._process = subprocess.Popen(
-            [sys.executable, "-c", COMMAND.format(descriptor=descriptor)],
+            [sys.executable, "-u", "-c", command],  # -u: nothing printed is lost in a crash
             pass_fds=[descriptor],
             stdin=subprocess.DEVNULL,
+            stdout=self._output.file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # a group of its own, which what the model starts belongs to
             env={**os.environ, "PYTHONPATH": os.pathsep.join(_folders(sys.path))},
         )
         theirs.close()
@@ -157,62 +188,61 @@ class Child:
                 return
             trouble = f"did not start within {START_SECONDS:g} s"
         except (EOFError, OSError):
-            trouble = f"ended with exit code {self._ended()}"
+            trouble = self._end()
+        sentence = f"the process for {subject.name} must start before a check; it {trouble}"
+        sentence = "; it printed: ".join([sentence, *self._output.lines()[-1:]])
         self.stop()
-        raise ModelError(f"the process for {subject.name} must start before a check; it {trouble}")
+        raise ModelError(sentence)
 
-    def _ended(self) -> int | None:
-        """Return the exit code of a process that has closed its end of the pipe."""
+    def _end(self) -> str:
+        """Return how a process has ended that has closed its end of the pipe."""
         assert self._process is not None
-        try:
-            return self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            return None
+        if (code := _code(self._process)) is None:
+            return "no longer answers"
+        if code >= 0:
+            return f"ended with exit code {code}"
+        named = -code in set(signal.Signals)
+        return f"was ended by {signal.Signals(-code).name if named else f'signal {-code}'}"
 
     def stop(self) -> None:
-        """End the process, by force if it doesn't end itself."""
+        """End the process: let it end if it is idle, else end it and what it has started."""
         if self._process is None:
             return
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._pipe.close()
-        self._process = self._pipe = None
-        self._is_ready = False
+        self._pipe.close()  # one that is idle then ends by itself, and the model cleans up
+        if not self._is_idle or _code(self._process) is None:
+            _end_group(self._process)
+        self._output.close()
+        self._process = self._pipe = self._output = None
+        self._is_ready = self._is_idle = False
         atexit.unregister(self.stop)
 
 
-def serve(descriptor: int) -> None:
-    """Run in the child: make the model, then answer each name of a check with its record."""
-    pipe = Connection(descriptor)
-    subject = Subject(**pipe.recv())
-    pipe.send("started")
-    while True:
-        try:
-            request = pipe.recv()
-        except EOFError:
-            return
-        if request == LOAD:
-            pipe.send(_refusal(subject))
-        elif request == READY:
-            make_ready(subject)
-            pipe.send(None)
-        else:
-            pipe.send(run_check(CATALOG[request], subject))
-
-
-def _refusal(subject: Subject) -> str | None:
-    """Return the sentence with which a SPEC is refused, if it is."""
+def _code(process: subprocess.Popen[bytes]) -> int | None:
+    """Return the exit code of a process that is about to end; None if it doesn't."""
     try:
-        subject.blueprint()
-    except InvalidSpec as error:
-        return str(error)
-    except (Exception, SystemExit):  # the checks will say
-        pass
-    return None
+        return process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a process and what it has started, by force if they don't end when told to."""
+    end = time.monotonic() + STOP_SECONDS
+    _signal(process.pid, signal.SIGTERM)
+    while _signal(process.pid, 0) and time.monotonic() < end:
+        process.poll()  # until it is waited for, it belongs to its group
+        time.sleep(END_SECONDS)
+    _signal(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _signal(group: int, number: int) -> bool:
+    """Send a signal to a group of processes and return whether there is one."""
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):  # the latter where all have ended, on macOS
+        return False
+    return True
 
 
 def _folders(paths: Sequence[str]) -> list[str]:

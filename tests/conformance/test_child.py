@@ -1,6 +1,8 @@
 """A model given as a SPEC runs in a process of its own, which may hang, crash or exit."""
 
+import fcntl
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -9,6 +11,7 @@ import pytest
 
 from collapse_bench import conformance
 from collapse_bench.conformance import ConformanceWarning, all_checks, check_model, child
+from collapse_bench.conformance.subject import Subject
 from collapse_bench.errors import InvalidSpec
 
 FILE = """
@@ -68,6 +71,81 @@ class Forks(Gaussian):
                 time.sleep(20)  # with the pipe open
             os._exit(3)
         return super().sample(size, rng=rng)
+
+
+class Lingers(Gaussian):
+    # It hangs, and so does what it has started; the lock is theirs for as long as one lives.
+    def sample(self, size, *, rng):
+        import fcntl
+        import signal
+        from collapse_bench.conformance import serving
+
+        if size > 8:
+            serving.STOP_SECONDS = 0.1  # of this process
+            lock = open("lock", "w")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if os.fork() == 0:
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
+                open("there", "w").close()
+            time.sleep(60)
+            os._exit(0)
+        return super().sample(size, rng=rng)
+
+
+class Tidy(Gaussian):
+    def __init__(self):
+        import atexit
+
+        super().__init__(0.0, 1.0)
+        atexit.register(open, "tidied", "w")
+
+
+class Odd(BaseException):
+    pass
+
+
+class Mute(BaseException):
+    def __str__(self):
+        raise KeyboardInterrupt
+
+
+class Raises(Gaussian):
+    how = Odd("so be it")
+
+    def sample(self, size, *, rng):
+        if size > 8:
+            raise self.how
+        return super().sample(size, rng=rng)
+
+
+class Interrupts(Raises):
+    how = KeyboardInterrupt()
+
+
+class Mumbles(Raises):
+    how = Mute()
+
+
+class Breaks(Raises):
+    number = 11
+
+    def sample(self, size, *, rng):
+        if size > 8:
+            os.kill(os.getpid(), self.number)
+        return super().sample(size, rng=rng)
+
+
+class BreaksOddly(Breaks):
+    number = 40
+
+
+class Aborted(Gaussian):
+    def __init__(self):
+        raise KeyboardInterrupt
+
+
+def not_even_made():
+    time.sleep(60)
 """
 CHECKS = ["check_seed_determinism", "check_fit_returns_new"]
 
@@ -199,3 +277,95 @@ def test_a_file_of_samples_is_a_model_by_its_path(tmp_path):
 
     (record,) = check_model(path, checks=CHECKS[0])
     assert (record["model"], record["status"]) == ("rows", "passed")
+
+
+def is_free(path):
+    """Return whether nobody who locked the file is alive."""
+    with open(path) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+def waited_for(what, seconds):
+    end = time.monotonic() + seconds
+    while not what() and time.monotonic() < end:
+        time.sleep(0.02)
+    return what()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_nothing_outlives_the_process_that_asked(tmp_path, module, number):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, sys.path))}
+    call = f"import collapse_bench.conformance as c; c.check_model('{module}:Lingers')"
+    script = subprocess.Popen(
+        [sys.executable, "-c", call], env=environment, stderr=subprocess.DEVNULL
+    )
+    assert waited_for((tmp_path / "there").exists, 30)
+    assert not is_free("lock")
+    script.send_signal(number)
+    script.wait(20)
+
+    assert waited_for(lambda: is_free("lock"), 10)
+
+
+@pytest.mark.filterwarnings("ignore::collapse_bench.conformance.ConformanceWarning")
+def test_what_a_model_has_started_is_ended_with_it(module, monkeypatch):
+    monkeypatch.setattr(child, "STOP_SECONDS", 0.3)
+    check_model(f"{module}:Lingers", "warn", checks=CHECKS[0], timeout=1.0)
+
+    assert waited_for(lambda: is_free("lock"), 10)
+
+
+def test_a_model_whose_process_is_idle_cleans_up(module, tmp_path):
+    check_model(f"{module}:Tidy", checks=CHECKS[0])
+
+    assert (tmp_path / "tidied").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("Raises", "the model raised Odd: so be it\n"),
+        ("Interrupts", "the model raised KeyboardInterrupt\n"),
+        ("Mumbles", "the model raised Mute\n"),
+        ("Breaks", "process was ended by SIGSEGV\n"),
+        ("BreaksOddly", "process was ended by signal 40\n"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::collapse_bench.conformance.ConformanceWarning")
+def test_whatever_ends_a_check_is_named(module, name, sentence):
+    (record,) = check_model(f"{module}:{name}", "warn", checks=CHECKS[0])
+
+    assert sentence in record["reason"]
+    assert record["reason"].endswith(f"    {CHECKS[0]}('{module}:{name}', seed=0)")
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "sentence"),
+    [
+        ("exits", "import os\nprint('bye')\nos._exit(5)", "exit code 5; it printed: bye"),
+        ("leaves", "raise SystemExit(5)", "SystemExit: 5"),
+        ("stops", "raise KeyboardInterrupt", "but it raised KeyboardInterrupt"),
+        ("strangers:Unborn", None, "ended with exit code 0"),
+        ("strangers:Aborted", None, "but it raised KeyboardInterrupt"),
+        ("strangers:not_even_made", None, "must end within the timeout of 1 s; it did not"),
+        ("strangers:Fine", None, None),
+    ],
+)
+def test_what_cannot_be_imported_and_made_is_refused(module, tmp_path, name, code, sentence):
+    if code is not None:
+        (tmp_path / f"{name}.py").write_text(code)
+        name += ":Model"
+    timeout = 1.0 if "not_even_made" in name else None
+    with child.Child(Subject(name), timeout=timeout) as process:
+        refusal = process.refused()
+
+    if sentence is None:
+        assert refusal is None
+    else:
+        assert sentence in refusal
+        assert f"model={name!r}" in refusal
+        assert "\n" not in refusal
