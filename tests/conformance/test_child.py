@@ -299,7 +299,10 @@ def waited_for(what, seconds):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_nothing_outlives_the_process_that_asked(tmp_path, module, number):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, sys.path))}
-    call = f"import collapse_bench.conformance as c; c.check_model('{module}:Lingers')"
+    call = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # if ignored
+        f"import collapse_bench.conformance as c; c.check_model('{module}:Lingers')"
+    )
     script = subprocess.Popen(
         [sys.executable, "-c", call], env=environment, stderr=subprocess.DEVNULL
     )
