@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -13,7 +14,16 @@ from collapse_bench.errors import InvalidArgument, InvalidSamples
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Kind", "as_codes", "as_numbers", "as_samples", "check_count", "check_real", "one_of"]
+__all__ = [
+    "Kind",
+    "as_codes",
+    "as_numbers",
+    "as_samples",
+    "as_tokens",
+    "check_count",
+    "check_real",
+    "one_of",
+]
 
 Kind = Literal["numbers", "codes", "tokens"]
 
@@ -140,6 +150,57 @@ def as_codes(name: str, samples: Any) -> NDArray[Any]:
             f"{name} must hold codes (integers, strings or booleans); got dtype {array.dtype}"
         )
     return array
+
+
+def as_tokens(name: str, samples: Any) -> tuple[NDArray[Any], NDArray[np.intp], int]:
+    """Return sequences of tokens as one array of tokens, and the sequence that each belongs to.
+
+    Parameters
+    ----------
+    name
+        What the argument is called where the caller sees it.
+    samples
+        Token blocks, shape (N, L); or a list of N sequences of any lengths; or N texts, whose
+        tokens are their words and signs. Tokens are integers or strings.
+
+    Returns
+    -------
+    tuple
+        The tokens, shape (P,), the number of the sequence of each, shape (P,), and N.
+
+    Raises
+    ------
+    InvalidSamples
+        If there is no token at all, or the type can't be a token's.
+    """
+    if isinstance(samples, str | bytes) or not hasattr(samples, "__len__") or not len(samples):
+        raise InvalidSamples(
+            f"{name} must be token blocks of shape (N, L), a list of sequences or of texts; "
+            f"got {type(samples).__name__}"
+        )
+    if hasattr(samples, "shape") and len(samples.shape) == 2:
+        block = _as_array(name, samples)
+        rows: list[Any] = []
+        tokens, lengths = block.reshape(-1), np.full(len(block), block.shape[1])
+    elif all(hasattr(row, "__len__") for row in samples):
+        rows = [_WORDS.findall(row) if isinstance(row, str) else list(row) for row in samples]
+        tokens = _as_array(name, [token for row in rows for token in row])
+        lengths = np.array([len(row) for row in rows])
+    else:
+        raise InvalidSamples(
+            f"{name} must be token blocks of shape (N, L), a list of sequences or of texts; "
+            f"got a list of {type(samples[0]).__name__}"
+        )
+    if tokens.ndim != 1 or tokens.size == 0 or tokens.dtype.kind not in "iuUS":
+        raise InvalidSamples(
+            f"{name} must hold tokens, integers or strings; got {tokens.size} values of dtype "
+            f"{tokens.dtype}"
+        )
+    return tokens, np.repeat(np.arange(len(lengths)), lengths), len(lengths)
+
+
+# Words and signs of a text: runs of letters, digits and underscores, and every other mark.
+_WORDS = re.compile(r"\w+|[^\w\s]")
 
 
 def _as_array(name: str, samples: Any) -> NDArray[Any]:

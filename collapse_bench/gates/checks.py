@@ -9,16 +9,17 @@ from typing import Any
 
 from collapse_bench.errors import InvalidArgument
 from collapse_bench.gates.evidence import Setting
-from collapse_bench.gates.rows import read_reference
+from collapse_bench.gates.rows import Data, read_reference
+from collapse_bench.gates.support import Support
 from collapse_bench.gates.tail_mass import TailMass
 from collapse_bench.gates.variance import Variance
 from collapse_bench.gates.wasserstein import Wasserstein
 from collapse_bench.validation import Kind, one_of
 
-__all__ = ["DEFAULTS", "METRICS", "Check", "as_checks", "default_checks", "kind_of"]
+__all__ = ["METRICS", "Check", "as_checks", "default_checks", "defaults_of", "kind_of"]
 
 METRICS: Mapping[str, Callable[..., Setting]] = MappingProxyType(
-    {"tail_mass": TailMass, "variance": Variance, "wasserstein": Wasserstein}
+    {"tail_mass": TailMass, "variance": Variance, "wasserstein": Wasserstein, "support": Support}
 )
 
 
@@ -29,7 +30,7 @@ class Check:
     Parameters
     ----------
     metric
-        "tail_mass", "variance" or "wasserstein".
+        "tail_mass", "variance", "wasserstein" or "support".
     **settings
         Keywords of ``check_<metric>`` such as ``tolerate`` and ``detect``. Levels and seed aren't
         among them: they belong to the gate.
@@ -115,13 +116,17 @@ def default_checks(reference: Any, kind: Kind | None = None) -> tuple[Check, ...
     Raises
     ------
     InvalidArgument
-        If it doesn't hold numbers.
+        If it doesn't hold what ``kind`` says.
     InvalidSamples
         If it can't be read as samples.
     """
-    read_reference(reference, kind, seed=0)
-    return DEFAULTS
+    return defaults_of(read_reference(reference, kind, seed=0))
 
 
-# What a gate of numbers checks: the tails, the spread and the shape.
-DEFAULTS = (Check("tail_mass"), Check("variance"), Check("wasserstein"))
+def defaults_of(reference: Data) -> tuple[Check, ...]:
+    """Return the checks that a gate makes of rows: of numbers tails, spread and shape."""
+    return NUMBERS if reference.kind == "numbers" else CODES
+
+
+NUMBERS = (Check("tail_mass"), Check("variance"), Check("wasserstein"))
+CODES = (Check("tail_mass"), Check("support"))

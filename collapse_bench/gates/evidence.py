@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from collapse_bench.errors import InvalidArgument
 from collapse_bench.gates.levels import Levels
-from collapse_bench.gates.rows import Rows
+from collapse_bench.gates.rows import Data
 from collapse_bench.gates.verdict import Growth
 from collapse_bench.validation import Kind
 
-__all__ = ["Evidence", "Setting", "growth_note", "growth_untold"]
+__all__ = ["Evidence", "Setting", "check_kind", "growth_note", "growth_untold"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,11 @@ class Setting(Protocol):
         ...
 
     @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What samples it compares."""
+        ...
+
+    @property
     def tolerate(self) -> float:
         """The largest loss that is fine."""
         ...
@@ -90,22 +96,38 @@ class Setting(Protocol):
         """What samples hold, None to read it from them."""
         ...
 
-    def evidence(self, samples: Rows, reference: Rows, levels: Levels, *, seed: int) -> Evidence:
+    def evidence(self, samples: Data, reference: Data, levels: Levels, *, seed: int) -> Evidence:
         """Return what the samples say."""
         ...
 
-    def never_passes(self, reference: Rows) -> str | None:
+    def never_passes(self, reference: Data) -> str | None:
         """Return why no sample of any size may pass against this reference, or None."""
         ...
 
-    def size_to_pass(self, reference: Rows, levels: Levels, m: int | None) -> int | None:
+    def size_to_pass(self, reference: Data, levels: Levels, m: int | None) -> int | None:
         """Return the n at which a model without loss passes; see :meth:`size_to_fail`."""
         ...
 
-    def size_to_fail(self, reference: Rows, levels: Levels, m: int | None) -> int | None:
+    def size_to_fail(self, reference: Data, levels: Levels, m: int | None) -> int | None:
         """Return the n at which a model with a loss of ``detect`` fails.
 
         Except with probability ``levels.miss``, for a law of the shape of ``reference`` and a
         reference of m rows, m = n if None. None: no n will do with so few rows.
         """
         ...
+
+
+def check_kind(setting: Setting, reference: Data) -> None:
+    """Refuse a reference of a kind that a check doesn't compare.
+
+    Raises
+    ------
+    InvalidArgument
+        If it is one.
+    """
+    if reference.kind not in setting.kinds:
+        listed = " or ".join(map(repr, setting.kinds))
+        raise InvalidArgument(
+            f"kind must be {listed} for the check {setting.metric!r}; got a reference of "
+            f"kind={reference.kind!r}"
+        )

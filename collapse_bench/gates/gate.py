@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from collapse_bench.errors import InvalidArgument
-from collapse_bench.gates.checks import DEFAULTS, Check, as_checks, kind_of
+from collapse_bench.gates.checks import Check, as_checks, defaults_of, kind_of
+from collapse_bench.gates.evidence import check_kind
 from collapse_bench.gates.judge import judge
 from collapse_bench.gates.levels import Levels, check_permutations
-from collapse_bench.gates.rows import Rows, read_reference, read_samples
+from collapse_bench.gates.plan import check_plan
+from collapse_bench.gates.rows import Data, read_reference, read_samples
+from collapse_bench.gates.sequential import GRID, Draws, course_of
 from collapse_bench.gates.verdict import Outcome, Verdict
 from collapse_bench.streams import stream
+from collapse_bench.validation import check_count, one_of
 
 __all__ = ["FOOTER", "Gate", "GateResult"]
+
+Mode = Literal["fixed", "sequential"]
+LARGEST = 2**53
 
 FOOTER = (
     "P(any fail | every loss within tolerate) <= alpha and P(all pass | some loss at or beyond its "
     "detect) <= beta: exact for tail mass beyond the reference's own threshold, asymptotic for "
-    "variance and Wasserstein (measured rates in docs/gate.md); averaged over the draw of the "
-    "reference; draws iid."
+    "variance, support and Wasserstein (measured rates in docs/gate.md); averaged over the draw of "
+    "the reference; draws iid."
 )
 
 
@@ -68,6 +75,9 @@ class Gate:
         Error rates of the gate, in (0, 0.5).
     seed
         Root of all streams.
+    mode
+        What :meth:`run` does: "fixed" draws the planned number at once; "sequential" draws only
+        while a check is undecided.
 
     Raises
     ------
@@ -86,19 +96,24 @@ class Gate:
         alpha: float = 0.01,
         beta: float = 0.01,
         seed: int = 0,
+        mode: Mode = "fixed",
     ) -> None:
+        one_of("mode", mode, ("fixed", "sequential"))
+        self.mode = mode
         stream(seed)  # refuses what isn't a seed
         self.seed = seed
-        self.checks = DEFAULTS if checks is None else as_checks(checks)
+        given = None if checks is None else as_checks(checks)
+        self._kind = kind_of(given or ())
+        self.reference = read_reference(reference, self._kind, seed=seed)
+        self.checks = given or defaults_of(self.reference)
         self.levels = Levels.of(alpha, beta, checks=len(self.checks))
         for check in self.checks:
+            check_kind(check.setting, self.reference)
             growth = getattr(check.setting, "growth", None)
             check_permutations(check.setting.permutations, self.levels.directed(growth))
-        self._kind = kind_of(self.checks)
-        self.reference = read_reference(reference, self._kind, seed=seed)
 
     def judge(self, samples: Any) -> GateResult:
-        """Return the verdicts of all checks on samples, shape (n, d) or (n,).
+        """Return the verdicts of all checks on samples, of the reference's kind and width.
 
         Raises
         ------
@@ -108,13 +123,65 @@ class Gate:
             If they aren't numbers.
         """
         rows = read_samples(samples, self.reference, self._kind)
-        verdicts = tuple(self._judge(check, rows) for check in self.checks)
-        outcomes = {verdict.outcome for verdict in verdicts}
-        outcome: Outcome = "pass"
-        if outcomes != {"pass"}:
-            outcome = "fail" if "fail" in outcomes else "inconclusive"
-        notes = dict.fromkeys(note for verdict in verdicts for note in verdict.notes)
-        return GateResult(verdicts, outcome, tuple(notes))
+        return _result(tuple(self._judge(check, rows) for check in self.checks))
+
+    def run(
+        self, draw: Callable[[int], Any], *, budget: int | None = None, chunk: int = GRID
+    ) -> GateResult:
+        """Draw as many samples as the verdicts take, and return them.
+
+        In fixed mode ``draw`` is called once, for the planned number of samples. In sequential
+        mode it is called for ``chunk`` samples as long as a check is undecided: tails are judged
+        by a test martingale, looked at after every 200 draws, and all other checks four times,
+        after an eighth, a quarter, half and all of their planned draws, spending .05, .10, .25 and
+        .60 of their alpha and their beta. Both error rates hold over all looks together. What is
+        decided doesn't depend on ``chunk``.
+
+        Parameters
+        ----------
+        draw
+            From a number of samples to that many of them, independent of all before.
+        budget
+            The most to draw, rounded up to a multiple of 200 in sequential mode. None: in fixed
+            mode the planned number, or that of the reference's rows where no number is enough; in
+            sequential mode four times what tails take, and as much as is planned for the others.
+        chunk
+            Samples a call asks for in sequential mode.
+
+        Raises
+        ------
+        InvalidSamples
+            If a call returns other than so many samples of the reference's kind and width.
+        """
+        check_count("chunk", chunk)
+        if budget is not None:
+            check_count("budget", budget)
+        if self.mode == "fixed":
+            return self.judge(draw(min(self._planned(), budget or LARGEST)))
+        courses = [
+            course_of(check.setting, self.reference, self.levels, budget=budget, seed=self.seed)
+            for check in self.checks
+        ]
+        draws = Draws(draw, self.reference, self._kind, chunk)
+        longest = max(course.planned for course in courses)
+        while any(course.verdict is None for course in courses):
+            block = draws.block()
+            for course in courses:
+                if course.verdict is None:
+                    course.see(block, draws, last=len(draws) >= longest)
+        return _result(tuple(course.verdict for course in courses if course.verdict is not None))
+
+    def _planned(self) -> int:
+        """Return the samples with which every check can be decided both ways."""
+        found = [
+            check_plan(check.setting, self.reference, self.levels, len(self.reference))
+            for check in self.checks
+        ]
+        return max(
+            size or len(self.reference)
+            for one in found
+            for size in (one.size_to_pass, one.size_to_fail)
+        )
 
     def judge_one(self, check: Check | str, samples: Any) -> Verdict:
         """Return the verdict of one of the gate's checks, the same as :meth:`judge` gives.
@@ -132,5 +199,14 @@ class Gate:
             raise InvalidArgument(f"check must be one of the gate's, {names}; got {wanted!r}")
         return self._judge(wanted, read_samples(samples, self.reference, self._kind))
 
-    def _judge(self, check: Check, rows: Rows) -> Verdict:
+    def _judge(self, check: Check, rows: Data) -> Verdict:
         return judge(check.setting, rows, self.reference, self.levels, seed=self.seed)
+
+
+def _result(verdicts: tuple[Verdict, ...]) -> GateResult:
+    outcomes = {verdict.outcome for verdict in verdicts}
+    outcome: Outcome = "pass"
+    if outcomes != {"pass"}:
+        outcome = "fail" if "fail" in outcomes else "inconclusive"
+    notes = dict.fromkeys(note for verdict in verdicts for note in verdict.notes)
+    return GateResult(verdicts, outcome, tuple(notes))

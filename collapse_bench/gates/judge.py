@@ -5,36 +5,57 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from collapse_bench.gates.evidence import Evidence, Setting
+from collapse_bench.gates.evidence import Evidence, Setting, check_kind
 from collapse_bench.gates.levels import Levels, check_permutations
-from collapse_bench.gates.rows import Rows
+from collapse_bench.gates.rows import Data
 from collapse_bench.gates.verdict import Growth, Outcome, Verdict
 
-__all__ = ["decide", "judge"]
+__all__ = ["conclude", "decide", "judge"]
 
 
 def judge(
-    setting: Setting, samples: Rows, reference: Rows, levels: Levels, *, seed: int
+    setting: Setting, samples: Data, reference: Data, levels: Levels, *, seed: int
 ) -> Verdict:
     """Return the verdict on samples at these levels."""
+    check_kind(setting, reference)
     check_permutations(setting.permutations, levels)
     evidence = setting.evidence(samples, reference, levels, seed=seed)
-    outcome = decide(evidence, levels)
+    needed, explained = None, None
+    if decide(evidence, levels) == "inconclusive":
+        what = "loss" if evidence.growth is None else "loss or the growth"
+        needed, explained = _needed(
+            setting, len(samples), reference, levels, evidence.withheld, what
+        )
+    return conclude(setting, evidence, levels, (len(samples), len(reference)), needed, explained)
+
+
+def conclude(
+    setting: Setting,
+    evidence: Evidence,
+    levels: Levels,
+    sizes: tuple[int, int],
+    needed: tuple[int | None, int | None] | None,
+    explained: str | None,
+) -> Verdict:
+    """Return the verdict that evidence comes to.
+
+    Parameters
+    ----------
+    sizes
+        Rows judged, and of the reference.
+    needed, explained
+        Sizes at which a model without loss would pass, and why this one doesn't, if it doesn't.
+    """
     at, growth = levels.directed(evidence.growth), evidence.growth
     reasons = [f"can't pass: {evidence.withheld}"] if evidence.withheld else []
     if growth is not None and _at_most(growth.pvalue_fail, at.alpha):
         reasons.append("growth beyond its tolerate is shown")
-    needed, what = None, "loss" if growth is None else "loss or the growth"
-    if outcome == "inconclusive":
-        needed, explained = _needed(
-            setting, len(samples), reference, levels, evidence.withheld, what
-        )
-        reasons += [explained] if explained else []
+    reasons += [explained] if explained else []
     low, estimate, high = _consistent(
         evidence, at, setting.tolerate, setting.detect, withheld=evidence.withheld is not None
     )
     return Verdict(
-        outcome=outcome,
+        outcome=decide(evidence, levels),
         metric=setting.metric,
         statistic=evidence.statistic,
         estimate=estimate,
@@ -46,8 +67,8 @@ def judge(
         beta=at.beta,
         pvalue_fail=evidence.pvalue_fail,
         pvalue_pass=None if evidence.withheld else evidence.pvalue_pass,
-        size=len(samples),
-        reference_size=len(reference),
+        size=sizes[0],
+        reference_size=sizes[1],
         size_needed=needed,
         reason="; ".join([*reasons, *evidence.notes]) or None,
         quantity=evidence.quantity,
@@ -114,7 +135,7 @@ def _consistent(
 
 
 def _needed(
-    setting: Setting, size: int, reference: Rows, levels: Levels, withheld: str | None, what: str
+    setting: Setting, size: int, reference: Data, levels: Levels, withheld: str | None, what: str
 ) -> tuple[tuple[int | None, int | None] | None, str | None]:
     """Return the sizes at which a model without loss would pass, and what was in the way here."""
     never = setting.never_passes(reference)

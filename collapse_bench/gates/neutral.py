@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collapse_bench.errors import InvalidArgument
-from collapse_bench.gates.rows import is_law, read_reference
+from collapse_bench.gates.rows import is_law, numeric, read_reference
 from collapse_bench.streams import generator
 
 __all__ = ["LINEAGES", "Neutral", "neutral_lineages"]
@@ -121,7 +121,7 @@ def _origin(
     reference: Any, size: int, founder_size: int | None, lineages: int, seed: int
 ) -> _Origin:
     if not is_law(reference):
-        rows = read_reference(reference, None, seed=seed)
+        rows = numeric(read_reference(reference, None, seed=seed))
         if founder_size is not None and founder_size > len(rows):
             raise InvalidArgument(
                 f"founder_size must be at most the reference's {len(rows):,} rows; "
@@ -132,8 +132,8 @@ def _origin(
     wanted = lineages * (founder_size or size)
     count = min(wanted, LAW_ROWS)
     rng = generator(seed, "neutral", "reference")
-    rows = read_reference(
-        reference.sample(count, rng=rng), getattr(reference, "kind", None), seed=0
+    rows = numeric(
+        read_reference(reference.sample(count, rng=rng), getattr(reference, "kind", None), seed=0)
     )
     log_spread = 0.0
     if hasattr(reference, "moments"):  # the law's own variance has no sampling error

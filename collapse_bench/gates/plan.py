@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from collapse_bench.gates.checks import DEFAULTS, Check, as_checks, kind_of
-from collapse_bench.gates.evidence import Setting
+from collapse_bench.gates.checks import Check, as_checks, defaults_of, kind_of
+from collapse_bench.gates.evidence import Setting, check_kind
 from collapse_bench.gates.levels import POWER, Levels
-from collapse_bench.gates.rows import Rows, is_law, read_reference
+from collapse_bench.gates.rows import Data, is_law, read_reference
 from collapse_bench.validation import check_count
 
-__all__ = ["CheckPlan", "Plan", "plan"]
+__all__ = ["CheckPlan", "Plan", "check_plan", "plan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +98,16 @@ def plan(
     InvalidSamples
         If the reference can't be read, or doesn't vary.
     """
-    listed = DEFAULTS if checks is None else as_checks(checks)
+    given = None if checks is None else as_checks(checks)
+    rows = read_reference(reference, kind_of(given or ()), seed=0)
+    listed = given or defaults_of(rows)
     levels = Levels.of(alpha, beta, checks=len(listed), power=power)
-    rows = read_reference(reference, kind_of(listed), seed=0)
+    for check in listed:
+        check_kind(check.setting, rows)
     m = None if is_law(reference) else len(rows)
     if reference_size is not None:
         m = check_count("reference_size", reference_size)
-    per_check = {check.name: _check_plan(check.setting, rows, levels, m) for check in listed}
+    per_check = {check.name: check_plan(check.setting, rows, levels, m) for check in listed}
     stuck = {name: one for name, one in per_check.items() if one.reason is not None}
     if not stuck:
         name, size = max(
@@ -121,7 +124,8 @@ def plan(
     return Plan(None, rows_needed, per_check, reasons)
 
 
-def _check_plan(setting: Setting, reference: Rows, levels: Levels, m: int | None) -> CheckPlan:
+def check_plan(setting: Setting, reference: Data, levels: Levels, m: int | None) -> CheckPlan:
+    """Return what one check needs against a reference of m rows, m = n if None."""
     never = setting.never_passes(reference)
     to_fail = setting.size_to_fail(reference, levels, m)
     if never is not None:

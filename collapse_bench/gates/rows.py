@@ -1,4 +1,4 @@
-"""Samples and references as the checks see them: numbers, checked and sorted once."""
+"""Samples and references as the checks see them: checked and sorted once."""
 
 from __future__ import annotations
 
@@ -10,11 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collapse_bench.errors import InvalidArgument, InvalidSamples
+from collapse_bench.gates.codes import Codes
 from collapse_bench.statistics.whitening import Whitening, varying_columns, whitening
 from collapse_bench.streams import generator
-from collapse_bench.validation import Kind, as_numbers, as_samples
+from collapse_bench.validation import Kind, as_numbers, as_samples, as_tokens
 
-__all__ = ["LAW_ROWS", "Rows", "dropped", "is_law", "read_reference", "read_samples"]
+__all__ = [
+    "LAW_ROWS",
+    "Data",
+    "Rows",
+    "dropped",
+    "is_law",
+    "numeric",
+    "read_reference",
+    "read_samples",
+]
 
 # Rows drawn from a reference that is a law, of which there could be any number.
 LAW_ROWS = 100_000
@@ -37,6 +47,11 @@ class Rows:
     values: NDArray[np.float64]
     columns: tuple[str, ...] | None = None
 
+    @property
+    def kind(self) -> Kind:
+        """What they hold."""
+        return "numbers"
+
     def __len__(self) -> int:
         return len(self.values)
 
@@ -57,13 +72,16 @@ class Rows:
         return f"column {column}" if self.columns is None else repr(self.columns[column])
 
 
-def read_reference(reference: Any, kind: Kind | None, *, seed: int) -> Rows:
+Data = Rows | Codes
+
+
+def read_reference(reference: Any, kind: Kind | None, *, seed: int) -> Data:
     """Return a reference as rows: samples as they are, a law by ``LAW_ROWS`` draws.
 
     Raises
     ------
     InvalidArgument
-        If it doesn't hold numbers.
+        If it doesn't hold what ``kind`` says.
     InvalidSamples
         If it is empty, not finite, not rectangular, or doesn't vary.
     """
@@ -71,7 +89,13 @@ def read_reference(reference: Any, kind: Kind | None, *, seed: int) -> Rows:
         kind = kind or getattr(reference, "kind", None)
         reference = reference.sample(LAW_ROWS, rng=generator(seed, "reference"))
     rows = _read("reference", reference, kind)
-    if not len(rows.varying):
+    if isinstance(rows, Codes):
+        if len(rows.states) < 2:
+            raise InvalidSamples(
+                "reference must vary for a loss to be told; all of its "
+                f"{len(rows.values):,} codes are {rows.states[0].item()!r}"
+            )
+    elif not len(rows.varying):
         raise InvalidSamples(
             "reference must vary for a loss to be told; all of its "
             f"{len(rows):,} rows are equal in {_listed(rows, range(rows.values.shape[1]))}"
@@ -79,13 +103,13 @@ def read_reference(reference: Any, kind: Kind | None, *, seed: int) -> Rows:
     return rows
 
 
-def read_samples(samples: Any, reference: Rows, kind: Kind | None) -> Rows:
+def read_samples(samples: Any, reference: Data, kind: Kind | None) -> Data:
     """Return generated samples as rows with the reference's columns.
 
     Raises
     ------
     InvalidArgument
-        If they don't hold numbers.
+        If they don't hold what the reference holds.
     InvalidSamples
         If they are a model, empty, not finite, not rectangular, or have other columns.
     """
@@ -94,12 +118,46 @@ def read_samples(samples: Any, reference: Rows, kind: Kind | None) -> Rows:
             f"samples must be rows that a model drew; got the model {type(samples).__name__}: "
             "pass model.sample(size, rng=rng)"
         )
-    rows = _read("samples", samples, kind, width=reference.values.shape[1])
+    if isinstance(reference, Codes):
+        rows = _read("samples", samples, kind or reference.kind)
+        assert isinstance(rows, Codes)
+        if rows.values.dtype.kind != reference.values.dtype.kind:
+            _refuse_types(rows, reference)
+    else:
+        rows = _read("samples", samples, kind, width=reference.values.shape[1])
+        if isinstance(rows, Codes):
+            raise InvalidSamples(
+                f"samples must hold numbers as the reference does; got {rows.values.dtype} codes"
+            )
     if None not in (rows.columns, reference.columns) and rows.columns != reference.columns:
         raise InvalidSamples(
             f"samples must have the reference's columns {reference.columns}; got {rows.columns}"
         )
     return rows
+
+
+def numeric(data: Data) -> Rows:
+    """Return rows that must hold numbers.
+
+    Raises
+    ------
+    InvalidArgument
+        If they don't.
+    """
+    if not isinstance(data, Rows):
+        raise InvalidArgument(f"kind must be 'numbers' for a variance; got kind={data.kind!r}")
+    return data
+
+
+def _refuse_types(samples: Codes, reference: Codes) -> None:
+    """Refuse states that no state of the reference can equal: text beside whole numbers."""
+    kinds = {"i": "integers", "u": "integers", "b": "booleans", "U": "strings", "S": "bytes"}
+    ours, theirs = (kinds[codes.values.dtype.kind] for codes in (samples, reference))
+    if ours != theirs:
+        raise InvalidSamples(
+            f"samples must hold {theirs} as the reference does; got {ours}, such as "
+            f"{samples.values[0].item()!r}"
+        )
 
 
 def dropped(reference: Rows, dependent: int = 0) -> tuple[str, ...]:
@@ -114,16 +172,15 @@ def dropped(reference: Rows, dependent: int = 0) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _read(name: str, samples: Any, kind: Kind | None, *, width: int | None = None) -> Rows:
+def _read(name: str, samples: Any, kind: Kind | None, *, width: int | None = None) -> Data:
     columns = None
     if hasattr(samples, "kind") and hasattr(samples, "values"):  # a data.SampleSet
         kind, columns, samples = kind or samples.kind, samples.columns, samples.values
-    _, found = as_samples(name, samples, kind)
-    if found != "numbers":
-        raise InvalidArgument(
-            f"kind must be 'numbers', the only one these checks compare; got {name} of "
-            f"kind={found!r}"
-        )
+    if kind == "tokens":
+        return Codes.of_units(*as_tokens(name, samples))
+    checked, found = as_samples(name, samples, kind)
+    if found == "codes":
+        return Codes.of_draws(checked, columns)
     values = as_numbers(name, samples, columns=width)
     if np.abs(values).max() > LARGEST:
         raise InvalidSamples(

@@ -4,29 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypedDict, Unpack
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, ClassVar, TypedDict, Unpack
 
 from collapse_bench.errors import InvalidArgument
+from collapse_bench.gates import sequences
+from collapse_bench.gates.codes import Codes, foreign_note
+from collapse_bench.gates.counting import ENDS, Counter, Score, Tail, counter_of, is_halved
 from collapse_bench.gates.evidence import Evidence, growth_note, growth_untold
 from collapse_bench.gates.judge import judge
 from collapse_bench.gates.levels import LEAST_ROWS, Levels, as_growth, check_effects
-from collapse_bench.gates.rows import Rows, dropped, read_reference, read_samples
+from collapse_bench.gates.rows import Data, read_reference, read_samples
 from collapse_bench.gates.verdict import Growth, Verdict
-from collapse_bench.metrics.tails import as_scores
 from collapse_bench.statistics import exceedance, power
-from collapse_bench.statistics.whitening import whitening
 from collapse_bench.streams import generator
 from collapse_bench.validation import Kind, check_count, check_real, one_of
 
 __all__ = ["Score", "Tail", "TailMass", "assert_tail_mass", "check_tail_mass"]
-
-Tail = Literal["upper", "lower", "both"]
-
-# Takes samples of shape (n, d) to n numbers whose tails are judged.
-Score = Callable[[NDArray[np.float64]], Any]
 
 
 class TailMassSettings(TypedDict, total=False):
@@ -50,6 +43,7 @@ class TailMass:
     """The settings of one tail check; see :func:`check_tail_mass`."""
 
     metric: ClassVar[str] = "tail_mass"
+    kinds: ClassVar[tuple[Kind, ...]] = ("numbers", "codes", "tokens")
     tolerate: float = 0.05
     detect: float = 0.25
     mass: float = 0.05
@@ -74,19 +68,23 @@ class TailMass:
             )
         object.__setattr__(self, "growth", growth)
 
-    def evidence(self, samples: Rows, reference: Rows, levels: Levels, *, seed: int) -> Evidence:
+    def evidence(self, samples: Data, reference: Data, levels: Levels, *, seed: int) -> Evidence:
         """Return what the samples say; see :class:`~collapse_bench.gates.evidence.Setting`."""
-        side, quantity = self._side(reference), self._quantity(reference)
-        ours, theirs, notes = self._scores(samples, reference, seed)
-        n, m = len(ours), len(theirs)
-        k = exceedance.tail_rows(m, self.mass)
-        if not _ends(side) <= k < m:
+        side, quantity = self._side(reference), self.quantity(reference)
+        if isinstance(reference, Codes) and reference.units is not None:
+            assert isinstance(samples, Codes)
+            return sequences.evidence(self, samples, reference, levels, quantity, seed=seed)
+        counter = self.counter(reference, seed=seed)
+        n, k, m = len(samples), counter.k, counter.m
+        notes = counter.notes
+        if isinstance(samples, Codes) and isinstance(reference, Codes):
+            notes = foreign_note(samples, reference)
+        if counter.tail is None:
             few = f"the tail of mass {self.mass:g} holds {k} of the {m:,} reference rows counted on"
             untold = growth_untold("exceedance", quantity, self.growth)
             return Evidence("exceedance", quantity, withheld=few, notes=notes, growth=untold)
-        lower = {"lower": k, "upper": 0, "both": k // 2}[side]
-        rng = generator(seed, "check", self.metric, "jitter")
-        count = exceedance.count_beyond(ours, theirs, lower=lower, upper=k - lower, rng=rng)
+        rng = generator(seed, "check", self.metric, "ties")
+        count = counter.tail.count(counter.scores(samples), rng=rng)
         at = levels.directed(self.growth)
         low, high = exceedance.loss_bounds(count, n, k, m, alpha=at.alpha, beta=at.beta)
         growth, grown = self._growth(count, n, k, m, levels, quantity)
@@ -136,12 +134,12 @@ class TailMass:
         )
         return growth, ()
 
-    def never_passes(self, reference: Rows) -> str | None:
+    def never_passes(self, reference: Data) -> str | None:
         """Return None: with enough rows every tail can be shown to be kept."""
         del reference
         return None
 
-    def size_to_pass(self, reference: Rows, levels: Levels, m: int | None) -> int | None:
+    def size_to_pass(self, reference: Data, levels: Levels, m: int | None) -> int | None:
         """Return the n at which a tail without loss, or growth, passes; exact."""
 
         def passes(n: int, k: int, rows: int) -> float:
@@ -156,9 +154,11 @@ class TailMass:
                 - 1
             )
 
+        if isinstance(reference, Codes) and reference.units is not None:
+            return sequences.size_to_pass(self, reference, levels, m)
         return self._size(reference, levels, m, passes)
 
-    def size_to_fail(self, reference: Rows, levels: Levels, m: int | None) -> int | None:
+    def size_to_fail(self, reference: Data, levels: Levels, m: int | None) -> int | None:
         """Return the n at which a tail that lost, or grew by, its ``detect`` fails; exact."""
         alpha = levels.directed(self.growth).alpha
 
@@ -173,11 +173,13 @@ class TailMass:
                 lost, power.keeps_power(n, k, rows, detect=-tolerate, beta=alpha, loss=-detect)
             )
 
+        if isinstance(reference, Codes) and reference.units is not None:
+            return sequences.size_to_fail(self, reference, levels, m)
         return self._size(reference, levels, m, fails)
 
     def _size(
         self,
-        reference: Rows,
+        reference: Data,
         levels: Levels,
         m: int | None,
         probability: Callable[[int, int, int], float],
@@ -186,7 +188,7 @@ class TailMass:
 
         def enough(n: int) -> bool:
             rows = n if m is None else m
-            rows -= rows // 2 if self._mahalanobis(reference) else 0
+            rows -= rows // 2 if is_halved(reference, self.score) else 0
             if not self._decides(n, rows, side, levels):
                 return False
             return probability(n, exceedance.tail_rows(rows, self.mass), rows) >= 1 - levels.miss
@@ -196,7 +198,7 @@ class TailMass:
     def _decides(self, n: int, m: int, side: Tail, levels: Levels) -> bool:
         """Return whether n samples and m counted reference rows can both pass and fail."""
         k = exceedance.tail_rows(m, self.mass)
-        if min(n, m) < LEAST_ROWS or not _ends(side) <= k < m:
+        if min(n, m) < LEAST_ROWS or not ENDS[side] <= k < m:
             return False
         alpha = levels.directed(self.growth).alpha
         if exceedance.at_most(0, n, k, m, ratio=1 - self.tolerate) > alpha:
@@ -205,53 +207,38 @@ class TailMass:
             return True
         return exceedance.at_least(n, n, k, m, ratio=1 + self.growth[0]) <= alpha
 
-    def _mahalanobis(self, reference: Rows) -> bool:
-        return self.score is None and reference.values.shape[1] > 1
+    def counter(self, reference: Data, *, seed: int) -> Counter:
+        """Return how samples are counted against a reference."""
+        return counter_of(
+            reference, mass=self.mass, side=self._side(reference), score=self.score, seed=seed
+        )
 
-    def _side(self, reference: Rows) -> Tail:
+    def _side(self, reference: Data) -> Tail:
         """Return which end of the line of scores the tail is: a distance has only an upper one."""
-        if not self._mahalanobis(reference):
+        if not is_halved(reference, self.score):
             return self.tail
+        codes = isinstance(reference, Codes)
+        if codes and self.score is not None:
+            raise InvalidArgument(f"score must be None for codes; got score={self.score!r}")
         if self.tail != "both":
             raise InvalidArgument(
-                f"tail must be 'both' for more than one column; got tail={self.tail!r}: pass "
-                "score= to give the samples an order"
+                f"tail must be 'both' for {'codes' if codes else 'more than one column'}; "
+                f"got tail={self.tail!r}"
+                + ("" if codes else ": pass score= to give the samples an order")
             )
         return "upper"
 
-    def _quantity(self, reference: Rows) -> str:
+    def quantity(self, reference: Data) -> str:
+        if isinstance(reference, Codes):
+            what = "tokens" if reference.units is not None else "codes"
+            return f"mass of the reference's rarest {self.mass:.3g} of {what}"
         end = "outer" if self.tail == "both" else self.tail
         by = ""
-        if self._mahalanobis(reference):
+        if is_halved(reference, self.score):
             by = " by Mahalanobis distance"
         elif self.tail == "both":
             by = f" ({self.mass / 2:.3g} at each end)"
         return f"mass in the reference's {end} {self.mass:.3g}{by}{' of scores' * bool(self.score)}"
-
-    def _scores(
-        self, samples: Rows, reference: Rows, seed: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[str, ...]]:
-        """Return scores of samples, (n,), and of the reference rows counted on; and notes."""
-        if self.score is not None:
-            ours, theirs = (as_scores(self.score, rows.values) for rows in (samples, reference))
-            return ours, theirs, ()
-        if not self._mahalanobis(reference):
-            return samples.values[:, 0], reference.values[:, 0], ()
-        rng = generator(seed, "check", self.metric, "half")
-        half, rest = np.split(rng.permutation(len(reference)), [len(reference) // 2])
-        fitted = whitening(reference.values[half]) if len(half) else None
-        if fitted is None:
-            return np.zeros(len(samples)), np.zeros(0), ()  # nothing to count on
-        # Single precision ties rows again that are equal but for rounding in the projection.
-        ours, theirs = (
-            np.square(fitted(values)).sum(axis=1).astype(np.float32).astype(np.float64)
-            for values in (samples.values, reference.values[rest])
-        )
-        return ours, theirs, dropped(reference, fitted.dependent)
-
-
-def _ends(side: Tail) -> int:
-    return 2 if side == "both" else 1
 
 
 def check_tail_mass(
@@ -293,7 +280,9 @@ def check_tail_mass(
     tail
         Which end of the line: "upper", "lower", or "both" with half of the mass at each end.
         Several columns have one outside only, by the Mahalanobis distance from the mean of a
-        random half of the reference (the count is on the other half): "both".
+        random half of the reference (the count is on the other half): "both". So do codes: the
+        states that are rarest in a random half of the reference, those it lacks among them,
+        counted on the other half.
     score
         Instead, a fixed function from (n, d) to n numbers, whose ends are the tails.
     growth
@@ -301,11 +290,13 @@ def check_tail_mass(
         (tolerate, detect) of growths, 0.05 for 5 % more mass, to judge both directions: either
         fails, at half of ``alpha`` each, and a pass takes both. (1 + detect) mass < 1.
     kind
-        "numbers", or None to read it from the data.
+        "numbers", "codes" or "tokens"; None to read it from the data. Of tokens, blocks (N, L),
+        lists of sequences or texts, each sequence is one unit: rates are compared by a
+        studentised permutation of the sequences.
     alpha, beta
         Levels of "fail" and of "pass", in (0, 0.5).
     permutations
-        Not used by this check, which is exact.
+        Relabellings of sequences; not used otherwise, where the test is exact.
     seed
         Root of the streams for ties and for the half.
 

@@ -20,7 +20,7 @@ from collapse_bench.gates.levels import (
     check_effects,
     check_permutations,
 )
-from collapse_bench.gates.rows import Rows, dropped, read_reference, read_samples
+from collapse_bench.gates.rows import Data, Rows, dropped, numeric, read_reference, read_samples
 from collapse_bench.gates.scales import SCALES, Scale, form_of, too_few
 from collapse_bench.gates.verdict import Growth, Verdict
 from collapse_bench.statistics import power
@@ -57,6 +57,7 @@ class Variance:
     """The settings of one variance check; see :func:`check_variance`."""
 
     metric: ClassVar[str] = "variance"
+    kinds: ClassVar[tuple[Kind, ...]] = ("numbers",)
     tolerate: float = 0.05
     detect: float = 0.20
     scale: Scale = "auto"
@@ -70,8 +71,9 @@ class Variance:
         check_count("permutations", self.permutations)
         object.__setattr__(self, "growth", as_growth(self.growth))
 
-    def evidence(self, samples: Rows, reference: Rows, levels: Levels, *, seed: int) -> Evidence:
+    def evidence(self, samples: Data, reference: Data, levels: Levels, *, seed: int) -> Evidence:
         """Return what the samples say; see :class:`~collapse_bench.gates.evidence.Setting`."""
+        samples, reference = numeric(samples), numeric(reference)
         check_permutations(self.permutations, levels.directed(self.growth))
         rng = generator(seed, "check", self.metric, "relabel")
         if self._several(reference):
@@ -103,14 +105,16 @@ class Variance:
             growth=growth,
         )
 
-    def never_passes(self, reference: Rows) -> str | None:
+    def never_passes(self, reference: Data) -> str | None:
         """Return that a reference has tails too heavy for what is compared, or None."""
+        reference = numeric(reference)
         if self._several(reference):
             return pair.never_passes(reference)
         return form_of(np.sort(reference.white(reference.values)[:, 0]), self.scale).withheld
 
-    def size_to_pass(self, reference: Rows, levels: Levels, m: int | None) -> int | None:
+    def size_to_pass(self, reference: Data, levels: Levels, m: int | None) -> int | None:
         """Return the n at which an unchanged variance passes, by the delta method."""
+        reference = numeric(reference)
         if self._several(reference):
             return pair.size_to_pass(reference, levels, m, detect=self.detect, growth=self.growth)
         gap, miss = -math.log1p(-self.detect), levels.miss
@@ -118,8 +122,9 @@ class Variance:
             gap, miss = min(gap, math.log1p(self.growth[1])), miss / 2
         return self._size(reference, gap / power.distance(levels.beta, miss), m)
 
-    def size_to_fail(self, reference: Rows, levels: Levels, m: int | None) -> int | None:
+    def size_to_fail(self, reference: Data, levels: Levels, m: int | None) -> int | None:
         """Return the n at which a loss, or a growth, of its ``detect`` fails; delta method."""
+        reference = numeric(reference)
         if self._several(reference):
             return pair.size_to_fail(
                 reference,

@@ -13,7 +13,7 @@ from collapse_bench.errors import InvalidArgument
 from collapse_bench.gates.evidence import Evidence
 from collapse_bench.gates.judge import judge
 from collapse_bench.gates.levels import LEAST_ROWS, Levels, check_effects
-from collapse_bench.gates.rows import Rows, dropped, read_reference, read_samples
+from collapse_bench.gates.rows import Data, Rows, dropped, numeric, read_reference, read_samples
 from collapse_bench.gates.verdict import Verdict
 from collapse_bench.metrics import directions
 from collapse_bench.statistics import power
@@ -50,6 +50,7 @@ class Wasserstein:
     """The settings of one Wasserstein check; see :func:`check_wasserstein`."""
 
     metric: ClassVar[str] = "wasserstein"
+    kinds: ClassVar[tuple[Kind, ...]] = ("numbers",)
     tolerate: float = 0.02
     detect: float = 0.10
     order: int = 1
@@ -64,8 +65,9 @@ class Wasserstein:
                 f"order must be 1, whose tests have measured error rates; got order={self.order!r}"
             )
 
-    def evidence(self, samples: Rows, reference: Rows, levels: Levels, *, seed: int) -> Evidence:
+    def evidence(self, samples: Data, reference: Data, levels: Levels, *, seed: int) -> Evidence:
         """Return what the samples say; see :class:`~collapse_bench.gates.evidence.Setting`."""
+        samples, reference = numeric(samples), numeric(reference)
         columns = reference.varying
         theirs = reference.values[:, columns]
         center, scale = theirs.mean(axis=0), theirs.std(axis=0)
@@ -97,19 +99,19 @@ class Wasserstein:
             notes=dropped(reference),
         )
 
-    def never_passes(self, reference: Rows) -> str | None:
+    def never_passes(self, reference: Data) -> str | None:
         """Return None: with enough rows every shape can be shown to be kept."""
         del reference
         return None
 
-    def size_to_pass(self, reference: Rows, levels: Levels, m: int | None) -> int | None:
+    def size_to_pass(self, reference: Data, levels: Levels, m: int | None) -> int | None:
         """Return the n at which an unchanged shape passes; simulated."""
-        harmonic = _harmonic_to_pass(reference, self.detect, levels.beta, levels.miss)
+        harmonic = _harmonic_to_pass(numeric(reference), self.detect, levels.beta, levels.miss)
         return power.size(harmonic, m, least=LEAST_ROWS)
 
-    def size_to_fail(self, reference: Rows, levels: Levels, m: int | None) -> int | None:
+    def size_to_fail(self, reference: Data, levels: Levels, m: int | None) -> int | None:
         """Return the n at which a contraction by ``detect`` fails; simulated."""
-        harmonic = _bridges(reference).to_fail(
+        harmonic = _bridges(numeric(reference)).to_fail(
             tolerate=self.tolerate, detect=self.detect, alpha=levels.alpha, miss=levels.miss
         )
         return power.size(harmonic, m, least=LEAST_ROWS)

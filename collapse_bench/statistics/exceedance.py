@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +23,13 @@ from scipy.optimize import brentq
 from scipy.special import betainc, betaincc, betainccinv, betaincinv, ndtr
 
 __all__ = [
+    "Tail",
     "at_least",
     "at_most",
     "count_beyond",
     "largest_rejected",
     "loss_bounds",
+    "mass_nodes",
     "smallest_rejected",
     "tail_rows",
 ]
@@ -112,6 +116,74 @@ def smallest_rejected(n: int, k: int, m: int, *, ratio: float, level: float) -> 
     return high
 
 
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The scores beyond a reference's outermost ones.
+
+    Scores are compared as pairs (score, u) with u uniform on [0, 1): among equal scores the order
+    is fair, so a count has its exact law for rounded and discrete data too.
+
+    Attributes
+    ----------
+    bottom, top
+        The thresholds, as such pairs; a score is in the tail if it is below the first or above
+        the second.
+    """
+
+    bottom: tuple[float, float]
+    top: tuple[float, float]
+
+    @classmethod
+    def of(
+        cls,
+        reference: NDArray[np.float64],
+        *,
+        lower: int,
+        upper: int,
+        rng: np.random.Generator,
+    ) -> Self:
+        """Return the tail that a reference's outermost scores mark.
+
+        Parameters
+        ----------
+        reference : shape (m,)
+            Scores, finite.
+        lower, upper
+            How many of them lie in the lower and in the upper tail; together 1 to m - 1. The
+            outermost ``lower``-th and ``upper``-th scores are the thresholds.
+        rng
+            Stream of the jitter.
+        """
+        ordered = np.sort(reference)
+        jitter: dict[float, NDArray[np.float64]] = {}
+
+        def edge(place: int) -> tuple[float, float]:
+            value = float(ordered[place])
+            first = int(np.searchsorted(ordered, value, side="left"))
+            if value not in jitter:  # of the reference's rows with this value
+                last = int(np.searchsorted(ordered, value, side="right"))
+                jitter[value] = np.sort(rng.random(last - first))
+            return value, float(jitter[value][place - first])
+
+        bottom = edge(lower - 1) if lower else (-math.inf, 0.0)
+        top = edge(len(ordered) - upper) if upper else (math.inf, 1.0)
+        return cls(bottom, top)
+
+    def count(self, scores: NDArray[np.float64], *, rng: np.random.Generator) -> int:
+        """Return how many scores, shape (n,), lie in the tail; ties take a number of ``rng``."""
+        beyond = np.count_nonzero(scores < self.bottom[0]) + np.count_nonzero(scores > self.top[0])
+        for value in sorted({self.bottom[0], self.top[0]} - {-math.inf, math.inf}):
+            tied = int(np.count_nonzero(scores == value))
+            if not tied:
+                continue
+            ours = rng.random(tied)
+            if value == self.bottom[0]:
+                beyond += np.count_nonzero(ours < self.bottom[1])
+            if value == self.top[0]:
+                beyond += np.count_nonzero(ours > self.top[1])
+        return int(beyond)
+
+
 def count_beyond(
     generated: NDArray[np.float64],
     reference: NDArray[np.float64],
@@ -120,50 +192,22 @@ def count_beyond(
     upper: int,
     rng: np.random.Generator,
 ) -> int:
-    """Return how many generated scores lie beyond the reference's outermost ones.
-
-    Scores are compared as pairs (score, u) with u uniform on [0, 1): among equal scores the order
-    is fair, so the count has its exact law for rounded and discrete data too.
-
-    Parameters
-    ----------
-    generated, reference : shapes (n,) and (m,)
-        Scores, finite.
-    lower, upper
-        How many reference scores lie in the lower and in the upper tail; together 1 to m - 1.
-        The outermost ``lower``-th and ``upper``-th scores are the thresholds.
-    rng
-        Stream of the jitter; drawn from only for values tied with a threshold.
-    """
-    ordered = np.sort(reference)
-    bottom = ordered[lower - 1] if lower else -math.inf
-    top = ordered[len(ordered) - upper] if upper else math.inf
-    beyond = np.count_nonzero(generated < bottom) + np.count_nonzero(generated > top)
-    for value in sorted({float(bottom), float(top)} - {-math.inf, math.inf}):
-        tied = int(np.count_nonzero(generated == value))
-        if not tied:
-            continue
-        first = int(np.searchsorted(ordered, value, side="left"))
-        last = int(np.searchsorted(ordered, value, side="right"))
-        jitter = np.sort(rng.random(last - first))  # of the reference's rows with this value
-        ours = rng.random(tied)
-        if value == bottom:
-            beyond += np.count_nonzero(ours < jitter[lower - 1 - first])
-        if value == top:
-            beyond += np.count_nonzero(ours > jitter[len(ordered) - upper - first])
-    return int(beyond)
+    """Return how many generated scores lie beyond the reference's outermost ones; :class:`Tail`."""
+    return Tail.of(reference, lower=lower, upper=upper, rng=rng).count(generated, rng=rng)
 
 
 def _kept(k: int, m: int, ratio: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return probabilities of a generated score in the tail, with weights, shapes (NODES,)."""
-    mass, weight = _nodes(k, m)
+    mass, weight = mass_nodes(k, m)
     return np.minimum(ratio * mass, 1.0), weight
 
 
 @lru_cache(maxsize=64)
-def _nodes(k: int, m: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def mass_nodes(
+    k: int, m: int, count: int = NODES
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return nodes and weights of the law Beta(k, m - k + 1) of the reference's own tail mass."""
-    z = np.linspace(-REACH, REACH, NODES)
+    z = np.linspace(-REACH, REACH, count)
     mass = np.where(
         z <= 0,
         betaincinv(k, m - k + 1, ndtr(np.minimum(z, 0))),

@@ -29,6 +29,9 @@ BLOCKS = 1_024
 # stays behind would narrow the comparison by 3.3 % at most.
 BALANCE = 16
 
+# Of a sample of few rows the other one moves as many as this times BALANCE all the same.
+LEAST_BLOCKS = 512
+
 # The same for statistics of many features, one for each pair of columns or each cell of each line.
 SEVERAL_EXACT_UP_TO = 4_096
 SEVERAL_BLOCKS = 512
@@ -72,7 +75,7 @@ def layout(
     ``blocks`` blocks or a few more.
     """
     length = 1 if n + m <= exact_up_to else max(1, min(n, m) // blocks)
-    most = max(2 * BALANCE * blocks, exact_up_to) - min(n, m) // length
+    most = exact_up_to if n + m <= exact_up_to else BALANCE * max(min(n, m) // length, LEAST_BLOCKS)
     parts = []
     for size in (n, m):
         count = min(size // length, most)
