@@ -12,10 +12,21 @@ from collapse_bench.gates.codes import Codes
 from collapse_bench.gates.rows import Data, Rows, dropped
 from collapse_bench.metrics.tails import as_scores
 from collapse_bench.statistics import exceedance
-from collapse_bench.statistics.whitening import whitening
+from collapse_bench.statistics.whitening import Whitening, whitening
 from collapse_bench.streams import generator
 
-__all__ = ["ENDS", "Counter", "Score", "Tail", "counter_of", "is_halved"]
+__all__ = [
+    "ENDS",
+    "Counter",
+    "Line",
+    "Score",
+    "Tail",
+    "counter_of",
+    "distance_by",
+    "is_halved",
+    "line",
+    "scores_by",
+]
 
 Tail = Literal["upper", "lower", "both"]
 ENDS = {"upper": 1, "lower": 1, "both": 2}  # ends of the line that a tail has
@@ -80,26 +91,35 @@ def _scored(
 
         return rarity, rarity(counted), ()
     if score is not None:
-
-        def given(samples: Data) -> Line:
-            return np.asarray(as_scores(score, samples.values))
-
+        given = scores_by(score)
         return given, given(reference), ()
     if not is_halved(reference, score):
-        return _line, _line(reference), ()
+        return line, line(reference), ()
     half, rest = np.split(rng.permutation(len(reference)), [len(reference) // 2])
     fitted = whitening(reference.values[half]) if len(half) else None
     if fitted is None:
-        return _line, np.zeros(0), ()  # nothing to count on
+        return line, np.zeros(0), ()  # nothing to count on
+    distance = distance_by(fitted)
+    theirs = distance(Rows(reference.values[rest]))
+    return distance, theirs, dropped(reference, fitted.dependent)
+
+
+def distance_by(fitted: Whitening) -> Callable[[Data], Line]:
+    """Return what gives samples their squared Mahalanobis distances."""
 
     def distance(samples: Data) -> Line:
         # Single precision ties rows again that are equal but for rounding in the projection.
         squares = np.square(fitted(samples.values)).sum(axis=1)
         return np.asarray(squares.astype(np.float32), dtype=np.float64)
 
-    theirs = distance(Rows(reference.values[rest]))
-    return distance, theirs, dropped(reference, fitted.dependent)
+    return distance
 
 
-def _line(samples: Data) -> Line:
+def scores_by(score: Score) -> Callable[[Data], Line]:
+    """Return what gives samples the scores of a user's function."""
+    return lambda samples: np.asarray(as_scores(score, samples.values))
+
+
+def line(samples: Data) -> Line:
+    """Return the first column."""
     return np.asarray(samples.values[:, 0])

@@ -27,7 +27,7 @@ FOOTER = (
     "P(any fail | every loss within tolerate) <= alpha and P(all pass | some loss at or beyond its "
     "detect) <= beta: exact for tail mass beyond the reference's own threshold, asymptotic for "
     "variance, support and Wasserstein (measured rates in docs/gate.md); averaged over the draw of "
-    "the reference; draws iid."
+    "the reference unless guarantee='reference'; draws iid, or the declared clusters."
 )
 
 

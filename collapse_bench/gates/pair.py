@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from collapse_bench.errors import UndefinedMetric
+from collapse_bench.gates import by_unit
 from collapse_bench.gates.evidence import Evidence, growth_note, growth_untold
 from collapse_bench.gates.levels import LEAST_ROWS, Levels
 from collapse_bench.gates.rows import Rows, dropped
+from collapse_bench.gates.scales import Scale
 from collapse_bench.gates.verdict import Growth
 from collapse_bench.statistics import power
-from collapse_bench.statistics.covariance import PairTest, Statistic, pair_test
+from collapse_bench.statistics.covariance import STATISTICS, PairTest, Statistic, pair_test
 from collapse_bench.statistics.spread import HEAVY, kurtosis
+from collapse_bench.streams import generator
 
 __all__ = ["evidence", "never_passes", "size_to_fail", "size_to_pass"]
 
@@ -32,49 +36,60 @@ GROWN: dict[Statistic, tuple[str, str]] = {
 }
 
 
+class PairSetting(by_unit.Judged, Protocol):
+    """The settings of a variance check that matter here."""
+
+    @property
+    def scale(self) -> Scale: ...
+
+
 def evidence(
-    samples: Rows,
-    reference: Rows,
-    levels: Levels,
-    *,
-    tolerate: float,
-    detect: float,
-    growth: tuple[float, float] | None,
-    permutations: int,
-    rng: np.random.Generator,
+    check: PairSetting, samples: Rows, reference: Rows, levels: Levels, *, seed: int
 ) -> Evidence:
-    """Return what the samples say of both statistics, in terms of the one that decides."""
+    """Return what the samples say of both statistics, in terms of the one that decides.
+
+    Of a single one where ``check.scale`` names it.
+    """
+    among, growth = _among(check), check.growth
     n, m, d = len(samples), len(reference), reference.white.dimension
     unclear = Evidence(
-        "logdet",
-        QUANTITIES["logdet"],
+        among[0],
+        QUANTITIES[among[0]],
         notes=dropped(reference, reference.white.dependent),
-        growth=growth_untold(*GROWN["logdet"], growth),
+        growth=growth_untold(*GROWN[among[0]], growth),
     )
     constant = n > 1 and bool((samples.values[0] == samples.values[-1]).all())
     if n <= d and not constant:
         return replace(unclear, withheld=f"{n} rows can't span the {d} directions judged")
     ours, theirs = reference.white(samples.values), reference.white(reference.values)
     try:
-        test = pair_test(ours, theirs, permutations=permutations, rng=rng)
+        rng = generator(seed, "check", check.metric, "relabel")
+        test = pair_test(ours, theirs, permutations=check.permutations, rng=rng)
     except UndefinedMetric as error:
         return replace(unclear, withheld=str(error))
     heavy = _heavy(ours)
     at = levels.directed(growth)
-    lost = _judged(test, at, tolerate=tolerate, detect=detect, volume_alone=heavy)
+    lost = _judged(test, at, among, tolerate=check.tolerate, detect=check.detect, heavy=heavy)
     unsound = never_passes(reference) is not None or _heavy(theirs)
     mirrored = test.mirrored()
-    withheld = _withheld(test, reference, min(n, m))
+    withheld = _withheld(test, reference, min(n, m), among, heavy=_heavy(theirs))
     if growth is None:
         grown = None
-        notes = () if unsound else _note(mirrored, at, tolerate)
+        notes = () if unsound else _note(mirrored, at, check.tolerate, among)
     else:
-        grown, notes = _growth(mirrored, at, growth, unsound=unsound), ()
-        if withheld is None and (heavy or mirrored.weakest_kurtosis > HEAVY):
+        grown, notes = _growth(mirrored, at, among, growth, unsound=unsound), ()
+        along = among != ("logdet",) and mirrored.weakest_kurtosis > HEAVY
+        if withheld is None and (heavy or along):
             withheld = (
                 f"the samples' kurtosis exceeds {HEAVY:g} along some direction: no growth of such "
                 "a variance can be excluded"
             )
+    if heavy and among == ("weakest_direction",):
+        notes = (
+            f"the samples' kurtosis exceeds {HEAVY:g} along some direction: their weakest "
+            "direction can't show a loss",
+            *notes,
+        )
     return replace(
         unclear,
         statistic=lost.statistic,
@@ -102,30 +117,43 @@ class _Judged:
 
 
 def _judged(
-    test: PairTest, levels: Levels, *, tolerate: float, detect: float, volume_alone: bool
+    test: PairTest,
+    levels: Levels,
+    among: tuple[Statistic, ...],
+    *,
+    tolerate: float,
+    detect: float,
+    heavy: bool,
 ) -> _Judged:
-    """Return what a test says; with ``volume_alone`` the weakest direction shows no loss."""
-    fails, passes = test.pvalues_fail(tolerate), test.pvalues_pass(detect)
-    lows = {name: test.low(name, alpha=levels.alpha, near=tolerate) for name in QUANTITIES}
-    if volume_alone:
+    """Return what a test says; of ``heavy`` rows the weakest direction shows no loss."""
+    fails = test.pvalues_fail(tolerate, among)
+    every = test.pvalues_pass(detect)
+    passes = {name: every[name] for name in among}
+    lows = {name: test.low(name, alpha=levels.alpha, near=tolerate, among=among) for name in among}
+    if heavy and "weakest_direction" in among:
         fails["weakest_direction"], lows["weakest_direction"] = 1.0, None
-    highs = {name: test.high(name, beta=levels.beta, near=detect) for name in QUANTITIES}
+    highs = {name: test.high(name, beta=levels.beta, near=detect) for name in among}
     if min(fails.values()) <= levels.alpha:  # the one that shows the larger loss
-        decided = max(QUANTITIES, key=lambda name: _or_none_below(lows[name]))
+        decided = max(among, key=lambda name: _or_none_below(lows[name]))
     else:  # the one that excludes less
-        decided = max(QUANTITIES, key=lambda name: highs[name])
+        decided = max(among, key=lambda name: highs[name])
     return _Judged(
         decided, lows[decided], highs[decided], min(fails.values()), max(passes.values())
     )
 
 
 def _growth(
-    mirrored: PairTest, levels: Levels, growth: tuple[float, float], *, unsound: bool
+    mirrored: PairTest,
+    levels: Levels,
+    among: tuple[Statistic, ...],
+    growth: tuple[float, float],
+    *,
+    unsound: bool,
 ) -> Growth:
     """Return what the mirrored test says of growth; ``unsound``: it may not show any."""
     tolerate, detect = growth
     found = _judged(
-        mirrored, levels, tolerate=_lost(tolerate), detect=_lost(detect), volume_alone=False
+        mirrored, levels, among, tolerate=_lost(tolerate), detect=_lost(detect), heavy=False
     )
     statistic, quantity = GROWN[found.statistic]
     return Growth(
@@ -141,14 +169,16 @@ def _growth(
     )
 
 
-def _note(mirrored: PairTest, levels: Levels, tolerate: float) -> tuple[str, ...]:
+def _note(
+    mirrored: PairTest, levels: Levels, tolerate: float, among: tuple[Statistic, ...]
+) -> tuple[str, ...]:
     """Return a note on growth beyond ``tolerate`` if it is shown."""
     near = _lost(tolerate)
-    fails = mirrored.pvalues_fail(near)
+    fails = mirrored.pvalues_fail(near, among)
     decided = min(fails, key=lambda name: fails[name])
     if fails[decided] > levels.alpha:
         return ()
-    low = mirrored.low(decided, alpha=levels.alpha, near=near)
+    low = mirrored.low(decided, alpha=levels.alpha, near=near, among=among)
     estimate = _grown(mirrored.loss(decided))
     least = tolerate if low is None else max(tolerate, _grown(low) or tolerate)
     return growth_note(GROWN[decided][1], estimate, least)
@@ -177,64 +207,69 @@ def never_passes(reference: Rows) -> str | None:
     return None
 
 
-def size_to_pass(
-    reference: Rows,
-    levels: Levels,
-    m: int | None,
-    *,
-    detect: float,
-    growth: tuple[float, float] | None,
-) -> int | None:
-    """Return the n at which unchanged covariances pass by both statistics, in both directions."""
-    gap, miss = -math.log1p(-detect), levels.miss
-    if growth is not None:  # each direction takes half of the misses
-        gap, miss = min(gap, math.log1p(growth[1])), miss / 2
-    d = reference.white.dimension
-    volume = _volume_spread(reference) * (power.distance(levels.beta, miss) / gap) ** 2
-    # Of d directions the one found weakest, which then counts as if it had been known.
-    edge = power.edge_quantile(d, miss) - math.sqrt(2) * float(ndtri(levels.beta))
-    weakest = _direction_spread(reference) / 2 * (edge / gap) ** 2
-    return power.size(max(volume, weakest), m, least=max(LEAST_ROWS, d + 1))
+def size_to_pass(check: PairSetting, reference: Rows, levels: Levels, m: int | None) -> int | None:
+    """Return the n at which unchanged covariances pass by each statistic, in both directions."""
+    gap, miss = -math.log1p(-check.detect), levels.miss
+    if check.growth is not None:  # each direction takes half of the misses
+        gap, miss = min(gap, math.log1p(check.growth[1])), miss / 2
+    d, among = reference.white.dimension, _among(check)
+    harmonic = 0.0
+    if "logdet" in among:
+        harmonic = _volume_spread(reference) * (power.distance(levels.beta, miss) / gap) ** 2
+    if "weakest_direction" in among:
+        # Of d directions the one found weakest, which then counts as if it had been known.
+        edge = power.edge_quantile(d, miss) - math.sqrt(2) * float(ndtri(levels.beta))
+        harmonic = max(harmonic, _direction_spread(reference) / 2 * (edge / gap) ** 2)
+    return power.size(harmonic, m, least=max(LEAST_ROWS, d + 1))
 
 
-def size_to_fail(
-    reference: Rows,
-    levels: Levels,
-    m: int | None,
-    *,
-    tolerate: float,
-    detect: float,
-    growth: tuple[float, float] | None,
-) -> int | None:
+def size_to_fail(check: PairSetting, reference: Rows, levels: Levels, m: int | None) -> int | None:
     """Return the n at which a loss, or a growth, of ``detect`` fails, be it along one direction.
 
-    Each statistic is given half of the level, which min-P improves on.
+    Of both statistics each is given half of the level, which min-P improves on. The volume alone
+    shows a loss of all directions together.
     """
-    gap = math.log1p(-tolerate) - math.log1p(-detect)
-    if growth is not None:
-        gap = min(gap, math.log1p(growth[1]) - math.log1p(growth[0]))
-    d = reference.white.dimension
-    edge = power.edge_quantile(d, levels.directed(growth).alpha / 2) - math.sqrt(2) * float(
-        ndtri(levels.miss)
-    )
-    weakest = _direction_spread(reference) / 2 * (edge / gap) ** 2
-    return power.size(weakest, m, least=max(LEAST_ROWS, d + 1))
+    gap = math.log1p(-check.tolerate) - math.log1p(-check.detect)
+    if check.growth is not None:
+        gap = min(gap, math.log1p(check.growth[1]) - math.log1p(check.growth[0]))
+    d, among = reference.white.dimension, _among(check)
+    alpha = levels.directed(check.growth).alpha
+    if among == ("logdet",):
+        harmonic = _volume_spread(reference) * (power.distance(alpha, levels.miss) / gap) ** 2
+    else:
+        edge = power.edge_quantile(d, alpha / len(among)) - math.sqrt(2) * float(ndtri(levels.miss))
+        harmonic = _direction_spread(reference) / 2 * (edge / gap) ** 2
+    return power.size(harmonic, m, least=max(LEAST_ROWS, d + 1))
+
+
+def _among(check: PairSetting) -> tuple[Statistic, ...]:
+    """Return the statistics that are judged."""
+    if check.scale == "logdet" or check.scale == "weakest_direction":
+        return (check.scale,)
+    return STATISTICS
 
 
 def _or_none_below(bound: float | None) -> float:
     return -math.inf if bound is None else bound
 
 
-def _withheld(test: PairTest, reference: Rows, rows: int) -> str | None:
+def _withheld(
+    test: PairTest, reference: Rows, rows: int, among: tuple[Statistic, ...], *, heavy: bool
+) -> str | None:
+    """Return why nothing may pass; ``heavy``: the reference has tails in some direction."""
     if rows < LEAST_ROWS:
         return f"fewer than {LEAST_ROWS} rows show nothing to be kept"
     never = never_passes(reference)
-    if never is None and test.weakest_kurtosis > HEAVY:
-        never = (
-            f"the reference's kurtosis along the weakest direction is {test.weakest_kurtosis:.3g} "
-            f"> {HEAVY:g}: such a variance never passes"
-        )
-    return never
+    if never is not None:
+        return never
+    if among == ("logdet",):
+        along = "some direction exceeds" if heavy else None
+    else:
+        found = test.weakest_kurtosis
+        along = f"the weakest direction is {found:.3g} >" if found > HEAVY else None
+    if along is None:
+        return None
+    return f"the reference's kurtosis along {along} {HEAVY:g}: such a variance never passes"
 
 
 def _heavy(white: NDArray[np.float64]) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collapse_bench.errors import InvalidArgument, InvalidSamples
+from collapse_bench.gates.clusters import arranged, units_of
 from collapse_bench.gates.codes import Codes
 from collapse_bench.statistics.whitening import Whitening, varying_columns, whitening
 from collapse_bench.streams import generator
@@ -42,10 +43,14 @@ class Rows:
     values : shape (n, d)
     columns
         Their names where they have any.
+    units : shape (n,), or None
+        Number of the declared cluster that each row belongs to, ascending; None if rows are
+        independent.
     """
 
     values: NDArray[np.float64]
     columns: tuple[str, ...] | None = None
+    units: NDArray[np.intp] | None = None
 
     @property
     def kind(self) -> Kind:
@@ -53,7 +58,8 @@ class Rows:
         return "numbers"
 
     def __len__(self) -> int:
-        return len(self.values)
+        """Return the number of independent units: rows, or declared clusters."""
+        return len(self.values) if self.units is None else int(self.units[-1]) + 1
 
     @cached_property
     def varying(self) -> NDArray[np.intp]:
@@ -75,20 +81,27 @@ class Rows:
 Data = Rows | Codes
 
 
-def read_reference(reference: Any, kind: Kind | None, *, seed: int) -> Data:
+def read_reference(reference: Any, kind: Kind | None, *, seed: int, clusters: Any = None) -> Data:
     """Return a reference as rows: samples as they are, a law by ``LAW_ROWS`` draws.
+
+    ``clusters``: an id of each row; None if rows are independent.
 
     Raises
     ------
     InvalidArgument
-        If it doesn't hold what ``kind`` says.
+        If it doesn't hold what ``kind`` says, or the ids aren't one for each row.
     InvalidSamples
         If it is empty, not finite, not rectangular, or doesn't vary.
     """
     if is_law(reference):
+        if clusters is not None:
+            raise InvalidArgument(
+                "clusters must be None for a reference that is a law, whose draws are independent; "
+                f"got a law of type {type(reference).__name__}"
+            )
         kind = kind or getattr(reference, "kind", None)
         reference = reference.sample(LAW_ROWS, rng=generator(seed, "reference"))
-    rows = _read("reference", reference, kind)
+    rows = _read("reference", reference, kind, clusters=clusters)
     if isinstance(rows, Codes):
         if len(rows.states) < 2:
             raise InvalidSamples(
@@ -98,18 +111,20 @@ def read_reference(reference: Any, kind: Kind | None, *, seed: int) -> Data:
     elif not len(rows.varying):
         raise InvalidSamples(
             "reference must vary for a loss to be told; all of its "
-            f"{len(rows):,} rows are equal in {_listed(rows, range(rows.values.shape[1]))}"
+            f"{len(rows.values):,} rows are equal in {_listed(rows, range(rows.values.shape[1]))}"
         )
     return rows
 
 
-def read_samples(samples: Any, reference: Data, kind: Kind | None) -> Data:
+def read_samples(samples: Any, reference: Data, kind: Kind | None, *, clusters: Any = None) -> Data:
     """Return generated samples as rows with the reference's columns.
+
+    ``clusters``: an id of each row; None if rows are independent.
 
     Raises
     ------
     InvalidArgument
-        If they don't hold what the reference holds.
+        If they don't hold what the reference holds, or the ids aren't one for each row.
     InvalidSamples
         If they are a model, empty, not finite, not rectangular, or have other columns.
     """
@@ -124,7 +139,7 @@ def read_samples(samples: Any, reference: Data, kind: Kind | None) -> Data:
         if rows.values.dtype.kind != reference.values.dtype.kind:
             _refuse_types(rows, reference)
     else:
-        rows = _read("samples", samples, kind, width=reference.values.shape[1])
+        rows = _read("samples", samples, kind, width=reference.values.shape[1], clusters=clusters)
         if isinstance(rows, Codes):
             raise InvalidSamples(
                 f"samples must hold numbers as the reference does; got {rows.values.dtype} codes"
@@ -172,14 +187,23 @@ def dropped(reference: Rows, dependent: int = 0) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _read(name: str, samples: Any, kind: Kind | None, *, width: int | None = None) -> Data:
+def _read(
+    name: str,
+    samples: Any,
+    kind: Kind | None,
+    *,
+    width: int | None = None,
+    clusters: Any = None,
+) -> Data:
     columns = None
     if hasattr(samples, "kind") and hasattr(samples, "values"):  # a data.SampleSet
         kind, columns, samples = kind or samples.kind, samples.columns, samples.values
     if kind == "tokens":
+        _refuse_clusters(clusters, "tokens, of which each sequence is a unit of its own")
         return Codes.of_units(*as_tokens(name, samples))
     checked, found = as_samples(name, samples, kind)
     if found == "codes":
+        _refuse_clusters(clusters, "codes: only rows of numbers are counted by cluster")
         return Codes.of_draws(checked, columns)
     values = as_numbers(name, samples, columns=width)
     if np.abs(values).max() > LARGEST:
@@ -187,9 +211,18 @@ def _read(name: str, samples: Any, kind: Kind | None, *, width: int | None = Non
             f"{name} must hold values up to {LARGEST:g}; "
             f"got {values.flat[np.abs(values).argmax()]:g}"
         )
+    if clusters is not None:
+        units = units_of(clusters, name=name, rows=len(values))
+        order, units = arranged(values, units)
+        return Rows(values[order], columns, units)
     if values.shape[1] == 1:
         return Rows(np.sort(values, axis=0), columns)
     return Rows(values[np.lexsort(values.T[::-1])], columns)
+
+
+def _refuse_clusters(clusters: Any, what: str) -> None:
+    if clusters is not None:
+        raise InvalidArgument(f"clusters must be None for {what}; got ids")
 
 
 def is_law(source: Any) -> bool:

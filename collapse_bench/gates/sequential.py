@@ -10,17 +10,18 @@ from typing import Any, Protocol
 import numpy as np
 
 from collapse_bench.errors import InvalidSamples
-from collapse_bench.gates.evidence import Evidence, Setting, growth_untold
+from collapse_bench.gates.evidence import Evidence, Setting, check_kind, growth_untold
 from collapse_bench.gates.judge import conclude, judge
 from collapse_bench.gates.levels import LEAST_ROWS, Levels
 from collapse_bench.gates.plan import check_plan
 from collapse_bench.gates.rows import Data, read_samples
+from collapse_bench.gates.support import DEPTH, Support
 from collapse_bench.gates.tail_mass import TailMass
 from collapse_bench.gates.verdict import Growth, Verdict
 from collapse_bench.statistics.eprocess import MOST_DRAWS, EProcess
 from collapse_bench.streams import generator
 
-__all__ = ["GRID", "SPENDING", "Course", "Draws", "course_of"]
+__all__ = ["GRID", "SPENDING", "Course", "Draws", "course_of", "follow"]
 
 # Evidence is looked at after every so many draws, however many come in one call.
 GRID = 200
@@ -125,12 +126,49 @@ def course_of(
     """
     found = check_plan(setting, reference, levels, len(reference))
     fixed = max(found.size_to_pass or len(reference), found.size_to_fail or len(reference))
-    if isinstance(setting, TailMass) and reference.kind != "tokens":
+    # Sequences and the promise for one reference have no e-process; looks serve them too, by the
+    # union bound.
+    if (
+        isinstance(setting, TailMass)
+        and setting.guarantee == "average"
+        and reference.kind != "tokens"
+    ):
         planned = _on_grid(
             min(4 * fixed if budget is None else budget, MOST_DRAWS * len(reference))
         )
         return TailCourse(setting, reference, levels, planned, seed)
-    return Looks(setting, reference, levels, _on_grid(min(fixed, budget or fixed)), seed)
+    planned = _on_grid(min(fixed, budget or fixed))
+    if isinstance(setting, Support) and setting.depth is None:
+        # One depth at every look: the loss must not change its meaning on the way.
+        setting = replace(setting, depth=min(planned, len(reference), DEPTH))
+    return Looks(setting, reference, levels, planned, seed)
+
+
+def follow(
+    setting: Setting,
+    reference: Data,
+    levels: Levels,
+    draw: Callable[[int], Any],
+    *,
+    budget: int | None = None,
+    seed: int,
+) -> Verdict:
+    """Return the verdict of one check alone, after as few draws as decide it.
+
+    It is the one that :meth:`~collapse_bench.gates.Gate.run` gives on the same draws, if these
+    levels are its gate's. ``draw(GRID)`` is called for one block after the other.
+
+    Raises
+    ------
+    InvalidSamples
+        If a call returns other than GRID rows of the reference's kind and width.
+    """
+    check_kind(setting, reference)
+    course = course_of(setting, reference, levels, budget=budget, seed=seed)
+    draws = Draws(draw, reference, setting.kind, GRID)
+    while course.verdict is None:
+        course.see(draws.block(), draws, last=len(draws) + GRID > course.planned)
+    return course.verdict
 
 
 def _on_grid(size: float) -> int:
@@ -148,8 +186,9 @@ class Looks:
         self._growth = getattr(setting, "growth", None)
         self.verdict: Verdict | None = None
         self.shares: dict[int, float] = {}  # by number of draws
+        least = getattr(setting, "depth", None) or 1  # draws that states are counted in
         for part, share in SPENDING:
-            size = _on_grid(part * planned)
+            size = _on_grid(max(part * planned, least))
             self.shares[size] = self.shares.get(size, 0.0) + share
 
     def see(self, block: Data, draws: Draws, *, last: bool) -> None:

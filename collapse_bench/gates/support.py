@@ -17,7 +17,7 @@ from collapse_bench.statistics import power
 from collapse_bench.statistics.richness import RichnessTest
 from collapse_bench.validation import Kind, check_count
 
-__all__ = ["Support", "assert_support", "check_support"]
+__all__ = ["DEPTH", "Support", "assert_support", "check_support"]
 
 # Depth where none is given: the loss must not change its meaning with the number of draws, and
 # laws with many states that are seen once could never be told at full depth.

@@ -7,19 +7,27 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypedDict, Unpack
 
 from collapse_bench.errors import InvalidArgument
-from collapse_bench.gates import sequences
+from collapse_bench.gates import by_unit, clustered, sequences
+from collapse_bench.gates.clusters import as_pair
 from collapse_bench.gates.codes import Codes, foreign_note
 from collapse_bench.gates.counting import ENDS, Counter, Score, Tail, counter_of, is_halved
 from collapse_bench.gates.evidence import Evidence, growth_note, growth_untold
 from collapse_bench.gates.judge import judge
 from collapse_bench.gates.levels import LEAST_ROWS, Levels, as_growth, check_effects
-from collapse_bench.gates.rows import Data, read_reference, read_samples
+from collapse_bench.gates.rows import Data, Rows, read_reference, read_samples
 from collapse_bench.gates.verdict import Growth, Verdict
 from collapse_bench.statistics import exceedance, power
+from collapse_bench.statistics.tail_test import Guarantee, TailTest
 from collapse_bench.streams import generator
 from collapse_bench.validation import Kind, check_count, check_real, one_of
 
 __all__ = ["Score", "Tail", "TailMass", "assert_tail_mass", "check_tail_mass"]
+
+# What decides, by guarantee.
+STATISTIC: dict[Guarantee, str] = {
+    "average": "exceedance",
+    "reference": "exceedance_given_reference",
+}
 
 
 class TailMassSettings(TypedDict, total=False):
@@ -32,6 +40,8 @@ class TailMassSettings(TypedDict, total=False):
     score: Score | None
     growth: tuple[float, float] | None
     kind: Kind | None
+    clusters: Any
+    guarantee: Guarantee
     alpha: float
     beta: float
     permutations: int
@@ -52,12 +62,14 @@ class TailMass:
     growth: tuple[float, float] | None = None
     kind: Kind | None = None
     permutations: int = 9_999
+    guarantee: Guarantee = "average"
 
     def __post_init__(self) -> None:
         check_effects(self.tolerate, self.detect, most=1)
         check_real("mass", self.mass, low=0, high=0.5, closed="right")
         one_of("tail", self.tail, ("upper", "lower", "both"))
         check_count("permutations", self.permutations)
+        one_of("guarantee", self.guarantee, ("average", "reference"))
         if self.score is not None and not callable(self.score):
             raise InvalidArgument(f"score must be callable or None; got score={self.score!r}")
         growth = as_growth(self.growth)
@@ -71,66 +83,73 @@ class TailMass:
     def evidence(self, samples: Data, reference: Data, levels: Levels, *, seed: int) -> Evidence:
         """Return what the samples say; see :class:`~collapse_bench.gates.evidence.Setting`."""
         side, quantity = self._side(reference), self.quantity(reference)
+        self._check_guarantee(reference)
         if isinstance(reference, Codes) and reference.units is not None:
             assert isinstance(samples, Codes)
             return sequences.evidence(self, samples, reference, levels, quantity, seed=seed)
+        if isinstance(reference, Rows) and reference.units is not None:
+            assert isinstance(samples, Rows)
+            return clustered.tail_evidence(
+                self, samples, reference, levels, side=side, quantity=quantity, seed=seed
+            )
         counter = self.counter(reference, seed=seed)
         n, k, m = len(samples), counter.k, counter.m
         notes = counter.notes
         if isinstance(samples, Codes) and isinstance(reference, Codes):
             notes = foreign_note(samples, reference)
+        name = STATISTIC[self.guarantee]
         if counter.tail is None:
             few = f"the tail of mass {self.mass:g} holds {k} of the {m:,} reference rows counted on"
-            untold = growth_untold("exceedance", quantity, self.growth)
-            return Evidence("exceedance", quantity, withheld=few, notes=notes, growth=untold)
+            untold = growth_untold(name, quantity, self.growth)
+            return Evidence(name, quantity, withheld=few, notes=notes, growth=untold)
         rng = generator(seed, "check", self.metric, "ties")
         count = counter.tail.count(counter.scores(samples), rng=rng)
-        at = levels.directed(self.growth)
-        low, high = exceedance.loss_bounds(count, n, k, m, alpha=at.alpha, beta=at.beta)
-        growth, grown = self._growth(count, n, k, m, levels, quantity)
+        at, test = levels.directed(self.growth), TailTest(n, k, m, self.guarantee)
+        low, high = test.loss_bounds(count, alpha=at.alpha, beta=at.beta)
+        growth, grown = self._growth(count, test, at, name, quantity)
         withheld = None
         if not self._decides(n, m, side, levels):
             what = "a loss" if self.growth is None else "a loss or a growth"
             withheld = f"n = {n:,} and {k:,} of {m:,} reference rows in the tail can't show {what}"
         return Evidence(
-            "exceedance",
+            name,
             quantity,
             estimate=1 - (count / n) / (k / m),
             low=low,
             high=high,
-            pvalue_fail=exceedance.at_most(count, n, k, m, ratio=1 - self.tolerate),
-            pvalue_pass=exceedance.at_least(count, n, k, m, ratio=1 - self.detect),
+            pvalue_fail=test.pvalue_low(count, ratio=1 - self.tolerate, level=at.alpha),
+            pvalue_pass=test.pvalue_high(count, ratio=1 - self.detect, level=at.beta),
             withheld=withheld,
             notes=(*notes, *grown),
             growth=growth,
         )
 
     def _growth(
-        self, count: int, n: int, k: int, m: int, levels: Levels, quantity: str
+        self, count: int, test: TailTest, at: Levels, name: str, quantity: str
     ) -> tuple[Growth | None, tuple[str, ...]]:
         """Return what the count says of growth where that is judged; else a note if it is shown.
 
-        The same exact law as for a loss, with shares of the tail above 1.
+        The same law as for a loss, with shares of the tail above 1.
         """
-        at = levels.directed(self.growth)
-        estimate = (count / n) / (k / m) - 1
+        estimate = (count / test.n) / (test.k / test.m) - 1
         if self.growth is None:
-            if exceedance.at_least(count, n, k, m, ratio=1 + self.tolerate) > at.alpha:
+            shown = test.pvalue_high(count, ratio=1 + self.tolerate, level=at.alpha)
+            if shown > at.alpha:
                 return None, ()
-            shown = exceedance.loss_bounds(count, n, k, m, alpha=at.alpha, beta=at.alpha)[1]
-            return None, growth_note(quantity, estimate, -shown)
+            least = test.loss_bounds(count, alpha=at.alpha, beta=at.alpha)[1]
+            return None, growth_note(quantity, estimate, -least)
         tolerate, detect = self.growth
-        low, high = exceedance.loss_bounds(count, n, k, m, alpha=at.beta, beta=at.alpha)
+        low, high = test.loss_bounds(count, alpha=at.beta, beta=at.alpha)
         growth = Growth(
-            statistic="exceedance",
+            statistic=name,
             quantity=quantity,
             tolerate=tolerate,
             detect=detect,
             estimate=estimate,
             low=-high,
             high=None if low is None else -low,
-            pvalue_fail=exceedance.at_least(count, n, k, m, ratio=1 + tolerate),
-            pvalue_pass=exceedance.at_most(count, n, k, m, ratio=1 + detect),
+            pvalue_fail=test.pvalue_high(count, ratio=1 + tolerate, level=at.alpha),
+            pvalue_pass=test.pvalue_low(count, ratio=1 + detect, level=at.beta),
         )
         return growth, ()
 
@@ -140,49 +159,71 @@ class TailMass:
         return None
 
     def size_to_pass(self, reference: Data, levels: Levels, m: int | None) -> int | None:
-        """Return the n at which a tail without loss, or growth, passes; exact."""
+        """Return the n at which a tail without loss, or growth, passes; exact.
 
-        def passes(n: int, k: int, rows: int) -> float:
-            kept = power.keeps_power(n, k, rows, detect=self.detect, beta=levels.beta)
+        Where the unit is a sequence or a cluster, by the delta method.
+        """
+
+        def passes(test: TailTest) -> float:
+            kept = test.chance_high(ratio=1 - self.detect, level=levels.beta, kept=1.0)
             if self.growth is None or kept < 1 - levels.miss:
                 return kept
             # A count too small to exclude the loss is never too large to exclude the growth.
-            grown = -self.growth[1]
-            return (
-                kept
-                + power.loses_power(n, k, rows, tolerate=grown, detect=0.0, alpha=levels.beta)
-                - 1
-            )
+            most = 1 + self.growth[1]
+            return kept + test.chance_low(ratio=most, level=levels.beta, kept=1.0) - 1
 
+        self._check_guarantee(reference)
         if isinstance(reference, Codes) and reference.units is not None:
             return sequences.size_to_pass(self, reference, levels, m)
+        if isinstance(reference, Rows) and reference.units is not None:
+            spread, least = clustered.tail_spread(self, reference, self._side(reference))
+            return by_unit.size_to_pass(self, spread, levels, m, least=least, halved=True)
         return self._size(reference, levels, m, passes)
 
     def size_to_fail(self, reference: Data, levels: Levels, m: int | None) -> int | None:
-        """Return the n at which a tail that lost, or grew by, its ``detect`` fails; exact."""
+        """Return the n at which a tail that lost, or grew by, its ``detect`` fails; exact.
+
+        Where the unit is a sequence or a cluster, by the delta method.
+        """
         alpha = levels.directed(self.growth).alpha
 
-        def fails(n: int, k: int, rows: int) -> float:
-            lost = power.loses_power(
-                n, k, rows, tolerate=self.tolerate, detect=self.detect, alpha=alpha
-            )
+        def fails(test: TailTest) -> float:
+            lost = test.chance_low(ratio=1 - self.tolerate, level=alpha, kept=1 - self.detect)
             if self.growth is None:
                 return lost
             tolerate, detect = self.growth
-            return min(
-                lost, power.keeps_power(n, k, rows, detect=-tolerate, beta=alpha, loss=-detect)
-            )
+            return min(lost, test.chance_high(ratio=1 + tolerate, level=alpha, kept=1 + detect))
 
+        self._check_guarantee(reference)
         if isinstance(reference, Codes) and reference.units is not None:
             return sequences.size_to_fail(self, reference, levels, m)
+        if isinstance(reference, Rows) and reference.units is not None:
+            spread, least = clustered.tail_spread(self, reference, self._side(reference))
+            return by_unit.size_to_fail(self, spread, levels, m, least=least, halved=True)
         return self._size(reference, levels, m, fails)
+
+    def _check_guarantee(self, reference: Data) -> None:
+        """Refuse what can't be promised: the law of a rate by unit isn't known for one reference.
+
+        Raises
+        ------
+        InvalidArgument
+            If that is asked for.
+        """
+        if self.guarantee == "average" or getattr(reference, "units", None) is None:
+            return
+        unit = "sequences of tokens" if isinstance(reference, Codes) else "declared clusters"
+        raise InvalidArgument(
+            f"guarantee must be 'average' for {unit}, whose test is asymptotic; "
+            f"got guarantee={self.guarantee!r}"
+        )
 
     def _size(
         self,
         reference: Data,
         levels: Levels,
         m: int | None,
-        probability: Callable[[int, int, int], float],
+        probability: Callable[[TailTest], float],
     ) -> int | None:
         side = self._side(reference)
 
@@ -191,7 +232,8 @@ class TailMass:
             rows -= rows // 2 if is_halved(reference, self.score) else 0
             if not self._decides(n, rows, side, levels):
                 return False
-            return probability(n, exceedance.tail_rows(rows, self.mass), rows) >= 1 - levels.miss
+            k = exceedance.tail_rows(rows, self.mass)
+            return probability(TailTest(n, k, rows, self.guarantee)) >= 1 - levels.miss
 
         return power.smallest_size(enough)
 
@@ -200,12 +242,12 @@ class TailMass:
         k = exceedance.tail_rows(m, self.mass)
         if min(n, m) < LEAST_ROWS or not ENDS[side] <= k < m:
             return False
-        alpha = levels.directed(self.growth).alpha
-        if exceedance.at_most(0, n, k, m, ratio=1 - self.tolerate) > alpha:
+        alpha, test = levels.directed(self.growth).alpha, TailTest(n, k, m, self.guarantee)
+        if test.pvalue_low(0, ratio=1 - self.tolerate, level=alpha) > alpha:
             return False
         if self.growth is None:
             return True
-        return exceedance.at_least(n, n, k, m, ratio=1 + self.growth[0]) <= alpha
+        return test.pvalue_high(n, ratio=1 + self.growth[0], level=alpha) <= alpha
 
     def counter(self, reference: Data, *, seed: int) -> Counter:
         """Return how samples are counted against a reference."""
@@ -252,6 +294,8 @@ def check_tail_mass(
     score: Score | None = None,
     growth: tuple[float, float] | None = None,
     kind: Kind | None = None,
+    clusters: Any = None,
+    guarantee: Guarantee = "average",
     alpha: float = 0.01,
     beta: float = 0.01,
     permutations: int = 9_999,
@@ -293,17 +337,31 @@ def check_tail_mass(
         "numbers", "codes" or "tokens"; None to read it from the data. Of tokens, blocks (N, L),
         lists of sequences or texts, each sequence is one unit: rates are compared by a
         studentised permutation of the sequences.
+    clusters
+        None if rows are independent. A pair (ids of the samples' rows, ids of the reference's)
+        for rows of numbers that belong to documents, users or prompts: clusters are independent
+        of one another, rows of one needn't be. The outermost rows of a random half of the
+        reference's clusters mark the tail, and its rate in the other half is compared as that of
+        tokens is. ``size`` and ``reference_size`` then count clusters.
+    guarantee
+        "average": the error rates hold over references drawn together with the samples, so a
+        reference that is used again may be an unlucky one. "reference": for all references but a
+        share of 0.2 ``alpha``, the rate of fails of *this* one is at most ``alpha``, and likewise
+        the rate of passes for ``beta``; a fifth of each level is spent on a confidence bound of
+        the reference's own tail mass [2]_. It takes more rows, most of all of the reference. Not
+        for tokens and clusters.
     alpha, beta
         Levels of "fail" and of "pass", in (0, 0.5).
     permutations
-        Relabellings of sequences; not used otherwise, where the test is exact.
+        Relabellings of sequences or clusters; not used otherwise, where the test is exact.
     seed
         Root of the streams for ties and for the half.
 
     Raises
     ------
     InvalidArgument
-        If a setting is out of its range, or the data aren't numbers.
+        If a setting is out of its range or doesn't go with the data, or ``clusters`` aren't one
+        id for each row.
     InvalidSamples
         If samples or reference are empty, not finite, of different widths, or don't vary.
 
@@ -311,10 +369,13 @@ def check_tail_mass(
     ----------
     .. [1] B. Epstein, "Tables for the distribution of the number of exceedances", Annals of
        Mathematical Statistics 25 (1954), 762-768.
+    .. [2] R. L. Berger and D. D. Boos, "P values maximized over a confidence set for the nuisance
+       parameter", Journal of the American Statistical Association 89 (1994), 1012-1016.
     """
-    setting = TailMass(tolerate, detect, mass, tail, score, growth, kind, permutations)
-    known = read_reference(reference, kind, seed=seed)
-    rows = read_samples(samples, known, kind)
+    setting = TailMass(tolerate, detect, mass, tail, score, growth, kind, permutations, guarantee)
+    ours, theirs = as_pair(clusters)
+    known = read_reference(reference, kind, seed=seed, clusters=theirs)
+    rows = read_samples(samples, known, kind, clusters=ours)
     return judge(setting, rows, known, Levels.of(alpha, beta), seed=seed)
 
 

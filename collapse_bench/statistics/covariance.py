@@ -34,10 +34,10 @@ from collapse_bench.statistics.permutation import (
 )
 from collapse_bench.statistics.spread import kurtosis
 
-__all__ = ["PairTest", "Statistic", "pair_test"]
+__all__ = ["STATISTICS", "PairTest", "Statistic", "pair_test"]
 
 Statistic = Literal["logdet", "weakest_direction"]
-LOGDET, WEAKEST = 0, 1  # columns of the arrays below
+STATISTICS: tuple[Statistic, ...] = ("logdet", "weakest_direction")
 
 # Eigenvalues below this share of the pooled covariance are rounding of 0. All are raised to it:
 # samples that span fewer directions then come before all others, those that span fewest first.
@@ -119,38 +119,47 @@ class PairTest:
             return -math.expm1(self.log_volume / self.dimension)
         return -math.expm1(self.log_weakest)
 
-    def pvalues_fail(self, loss: float) -> dict[Statistic, float]:
-        """Return each statistic's p-value of "the loss is at most ``loss``", adjusted for both.
+    def pvalues_fail(
+        self, loss: float, among: tuple[Statistic, ...] = STATISTICS
+    ) -> dict[Statistic, float]:
+        """Return each statistic's p-value of "the loss is at most ``loss``", adjusted for all.
 
-        The smaller of the two is the p-value of the pair.
+        The smallest of those of ``among`` is the p-value of all of them.
         """
-        own, smaller = _ranks(self._statistics(loss))
+        own, smaller = _ranks(self._statistics(loss, among))
         adjusted = [float(np.mean(smaller <= pvalue)) for pvalue in own[0]]
-        return {"logdet": adjusted[LOGDET], "weakest_direction": adjusted[WEAKEST]}
+        return dict(zip(among, adjusted, strict=True))
 
     def pvalues_pass(self, loss: float) -> dict[Statistic, float]:
         """Return each statistic's p-value of "the loss is at least ``loss``".
 
         The larger of the two is the p-value of the pair.
         """
-        volumes = self._statistics(loss)[:, LOGDET]
+        volumes = self._statistics(loss, ("logdet",))[:, 0]
         distance = (self.log_weakest - math.log1p(-loss)) / self.weakest_error
         return {
             "logdet": pvalue_high(float(volumes[0]), volumes[1:]),
             "weakest_direction": float(ndtr(-distance)),
         }
 
-    def low(self, statistic: Statistic, *, alpha: float, near: float) -> float | None:
-        """Return the loss up to which ``statistic`` rejects at ``alpha``, adjusted for both.
+    def low(
+        self,
+        statistic: Statistic,
+        *,
+        alpha: float,
+        near: float,
+        among: tuple[Statistic, ...] = STATISTICS,
+    ) -> float | None:
+        """Return the loss up to which ``statistic`` rejects at ``alpha``, adjusted for ``among``.
 
         The critical value hardly depends on the margin: it is taken under ``near``, and then once
         more under the bound which that gives. None: not even an endless growth is rejected.
         """
         bound = near
         for _ in range(2):
-            values = self._statistics(bound)
+            values = self._statistics(bound, among)
             own, smaller = _ranks(values)
-            column = LOGDET if statistic == "logdet" else WEAKEST
+            column = among.index(statistic)
             first_kept = np.sort(smaller)[math.floor(alpha * len(smaller))]
             rejected = values[own[:, column] < first_kept, column]
             if not len(rejected):
@@ -164,7 +173,7 @@ class PairTest:
             return -math.expm1(self.log_weakest + float(ndtri(beta)) * self.weakest_error)
         bound = near
         for _ in range(2):
-            volumes = np.sort(self._statistics(bound)[:, LOGDET])
+            volumes = np.sort(self._statistics(bound, ("logdet",))[:, 0])
             bound = self._loss_at("logdet", float(volumes[-1 - math.floor(beta * len(volumes))]))
         return bound
 
@@ -175,14 +184,17 @@ class PairTest:
         log_ratio = (self.log_volume - value * self.volume_error) / self.dimension
         return -math.expm1(max(log_ratio, math.log(FLOOR)))
 
-    def _statistics(self, loss: float) -> NDArray[np.float64]:
-        """Return both statistics under a margin ``loss`` < 1, (B + 1, 2), the data's first."""
+    def _statistics(
+        self, loss: float, among: tuple[Statistic, ...] = STATISTICS
+    ) -> NDArray[np.float64]:
+        """Return statistics under a margin ``loss`` < 1, (B + 1, len(among)), the data's first."""
         shrink = np.full(self.total.shape[1], 1 - loss)
         shrink[-1] = (1 - loss) ** 2  # of fourth powers
         group = self.moved[0] + shrink * self.moved[1]  # (B + 1, f)
         total = self.total[0] + shrink * self.total[1]
         log_ratios, error = _spectrum(group, total, self.n, self.m)
-        return np.stack([log_ratios.sum(axis=1) / error, log_ratios[:, 0]], axis=1)
+        found = {"logdet": log_ratios.sum(axis=1) / error, "weakest_direction": log_ratios[:, 0]}
+        return np.stack([found[name] for name in among], axis=1)
 
 
 def pair_test(
@@ -316,7 +328,7 @@ def _kurtosis_along(direction: NDArray[np.float64], rows: NDArray[np.float64]) -
 
 
 def _ranks(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return p-values of small statistics within their own null, (B + 1, 2), and the smaller."""
+    """Return p-values of small statistics, (B + 1, k), within their own null, and the smallest."""
     own = np.empty_like(values)
     for column, null in enumerate(values.T):
         slack = TIED * np.abs(null)

@@ -15,13 +15,13 @@ values near the quantiles mustn't be tied in steps as large as the quantiles' sa
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
 
-__all__ = ["LEAST", "SHARE", "WinsorizedTest", "WinsorizedVariance", "on_lattice", "winsorized"]
+from collapse_bench.statistics.robust import RobustVariance
+
+__all__ = ["LEAST", "SHARE", "influence", "on_lattice", "winsorized"]
 
 # Moved at each end.
 SHARE = 0.01
@@ -35,80 +35,27 @@ LEAST = math.ceil(4 / SHARE)
 LATTICE = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class WinsorizedVariance:
-    """One sample's winsorized variance.
-
-    Attributes
-    ----------
-    variance
-        In the unit of the sample, squared; 0 if the middle of the sample is constant.
-    spread
-        Variance of the influence function over the squared variance: var(log v) is spread / n.
-    size
-        n.
-    """
-
-    variance: float
-    spread: float
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class WinsorizedTest:
-    """The z-test of two winsorized variances, of which the reference's is positive."""
-
-    generated: WinsorizedVariance
-    reference: WinsorizedVariance
-
-    @property
-    def log_ratio(self) -> float:
-        """log of the generated over the reference variance; -inf for a constant middle."""
-        if self.generated.variance == 0:
-            return -math.inf
-        return math.log(self.generated.variance / self.reference.variance)
-
-    @property
-    def loss(self) -> float:
-        """The share of the variance that is gone: 1 minus the ratio."""
-        return 1 - math.exp(self.log_ratio)
-
-    @property
-    def error(self) -> float:
-        """The standard error of the log ratio."""
-        parts = (part.spread / part.size for part in (self.generated, self.reference))
-        return math.sqrt(sum(parts))
-
-    def pvalue_fail(self, loss: float) -> float:
-        """Return the p-value of the null "the loss is at most ``loss``" < 1."""
-        return float(ndtr((self.log_ratio - math.log1p(-loss)) / self.error))
-
-    def pvalue_pass(self, loss: float) -> float:
-        """Return the p-value of the null "the loss is at least ``loss``" < 1."""
-        return float(ndtr((math.log1p(-loss) - self.log_ratio) / self.error))
-
-    def bounds(self, *, alpha: float, beta: float) -> tuple[float, float]:
-        """Return the losses at which the two tests reach ``alpha`` and ``beta``."""
-        return (
-            -math.expm1(self.log_ratio - ndtri(alpha) * self.error),
-            -math.expm1(self.log_ratio + ndtri(beta) * self.error),
-        )
-
-
-def winsorized(ordered: NDArray[np.float64]) -> WinsorizedVariance:
+def winsorized(ordered: NDArray[np.float64]) -> RobustVariance:
     """Return the winsorized variance of sorted values, shape (n,), n >= ``LEAST``."""
-    size = len(ordered)
+    return RobustVariance.of(*influence(ordered))
+
+
+def influence(ordered: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    """Return the winsorized variance of sorted values and how far each moves it, shape (n,).
+
+    Zeros where the middle of the sample is constant.
+    """
     ends = np.quantile(ordered, (SHARE, 1 - SHARE))
     moved = np.clip(ordered, *ends)
     mean, variance = float(moved.mean()), float(moved.var())
     if not variance > 0:
-        return WinsorizedVariance(0.0, 0.0, size)
+        return 0.0, np.zeros(len(ordered))
     low, high = float(ends[0]), float(ends[1])
     densities = [_quantile_density(ordered, level) for level in (SHARE, 1 - SHARE)]
-    influence = np.square(moved - mean) - variance
-    influence += 2 * SHARE * (high - mean) * densities[1] * ((1 - SHARE) - (ordered <= high))
-    influence += 2 * SHARE * (low - mean) * densities[0] * (SHARE - (ordered <= low))
-    return WinsorizedVariance(variance, float(influence.var()) / variance**2, size)
+    found = np.square(moved - mean) - variance
+    found += 2 * SHARE * (high - mean) * densities[1] * ((1 - SHARE) - (ordered <= high))
+    found += 2 * SHARE * (low - mean) * densities[0] * (SHARE - (ordered <= low))
+    return variance, found - found.mean()
 
 
 def on_lattice(ordered: NDArray[np.float64]) -> bool:

@@ -78,8 +78,14 @@ def test_settings_out_of_range_are_refused(check, settings, message):
         check(LINE, LINE, **settings)
 
 
-@everyone
-@pytest.mark.parametrize("name", ["clusters", "guarantee"])
+@pytest.mark.parametrize(
+    ("check", "name"),
+    [
+        (check_variance, "guarantee"),
+        (check_wasserstein, "clusters"),
+        (check_wasserstein, "guarantee"),
+    ],
+)
 def test_what_is_not_built_is_an_unknown_argument(check, name):
     with pytest.raises(TypeError, match=name):
         check(LINE, LINE, **{name: None})
@@ -97,7 +103,8 @@ def test_what_is_not_built_is_an_unknown_argument(check, name):
             r"score must return one number a row, shape \(200,\)",
         ),
         (check_tail_mass, {"score": lambda x: x[:, 0] / 0}, "score must return finite numbers"),
-        (check_variance, {"scale": "mad"}, "scale must be one of 'auto', 'variance', 'winsorized'"),
+        (check_variance, {"scale": "iqr"}, "scale must be one of 'auto', .* got scale='iqr'"),
+        (check_tail_mass, {"guarantee": "this"}, "guarantee must be one of 'average', 'reference'"),
         (check_wasserstein, {"order": 2}, "order must be 1, .* got order=2"),
     ],
 )
@@ -110,8 +117,11 @@ def test_settings_of_one_check_are_refused(check, settings, message):
 def test_ends_and_scales_of_several_columns_are_refused():
     with pytest.raises(InvalidArgument, match="tail must be 'both' for more than one column"):
         check_tail_mass(ROWS, ROWS, tail="upper")
-    with pytest.raises(InvalidArgument, match="scale must be 'auto' for more than one column"):
+    several = "scale must be 'auto' or 'logdet' or 'weakest_direction' for more than one column"
+    with pytest.raises(InvalidArgument, match=several):
         check_variance(ROWS, ROWS, scale="variance")
+    with pytest.raises(InvalidArgument, match="for a single column that varies; got scale='logde"):
+        check_variance(LINE, LINE, scale="logdet")
 
 
 def test_counts_can_not_be_winsorized():

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats.mstats import winsorize
 
-from collapse_bench.statistics.winsorized import WinsorizedTest, on_lattice, winsorized
+from collapse_bench.statistics.robust import RobustTest
+from collapse_bench.statistics.winsorized import on_lattice, winsorized
 from collapse_bench.streams import generator
 
 relaxed = settings(deadline=None, max_examples=30)
@@ -55,7 +56,7 @@ def test_the_standard_error_is_the_spread_over_samples(law):
 @given(seeds, st.floats(0.0, 0.9))
 def test_a_contraction_is_the_loss_that_it_says(seed, loss):
     line = np.sort(generator(seed).standard_t(3, 500))
-    test = WinsorizedTest(winsorized(line * math.sqrt(1 - loss)), winsorized(line))
+    test = RobustTest(winsorized(line * math.sqrt(1 - loss)), winsorized(line))
     low, high = test.bounds(alpha=0.01, beta=0.02)
 
     assert test.loss == pytest.approx(loss, abs=1e-9)
@@ -83,4 +84,4 @@ def test_a_constant_middle_has_no_variance():
     line = np.sort(np.r_[np.zeros(990), -np.ones(5), np.ones(5)])
 
     assert winsorized(line).variance == 0
-    assert WinsorizedTest(winsorized(line), winsorized(np.arange(1000.0))).loss == 1
+    assert RobustTest(winsorized(line), winsorized(np.arange(1000.0))).loss == 1
