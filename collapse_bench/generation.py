@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from collapse_bench.data.texts import are_texts, as_sequences, token_type
 from collapse_bench.errors import InvalidArgument, InvalidSamples, ModelError
 from collapse_bench.models import Samples
 from collapse_bench.validation import MOST_VALUES, Kind, as_samples, check_count
@@ -53,8 +54,9 @@ def draw(
 
     Returns
     -------
-    shape (size, d) float64, or (size,) codes
-        An array of the caller's own, in the memory of the CPU.
+    shape (size, d) float64, or (size,) codes, or sequences of tokens
+        An array of the caller's own, in the memory of the CPU. Sequences of one length are a
+        block, shape (size, L); texts, and sequences of other lengths, are objects, shape (size,).
 
     Raises
     ------
@@ -78,14 +80,16 @@ def draw(
             drawn = model.sample(count, rng=rng)
         part = _checked(_told(model, start, count, size), drawn, count, kind)
         if parts:
-            _compare(_told(model, start, count, size), part, parts[0])
-        elif part[0].size * size > MOST_VALUES:
+            _compare(_told(model, start, count, size), part, parts[0], kind)
+        elif (width := part[0].size if part.dtype.kind != "O" else 1) * size > MOST_VALUES:
             raise ModelError(
                 f"{_told(model, start, count, size)} must be narrow enough for {size:,} samples "
-                f"to hold at most {MOST_VALUES:,} values; got {part[0].size:,} values a sample"
+                f"to hold at most {MOST_VALUES:,} values; got {width:,} values a sample"
             )
         parts.append(part)
         del drawn
+    if len(parts) > 1 and len({part.shape[1:] for part in parts}) > 1:  # blocks of other lengths
+        return as_sequences("samples", [row for part in parts for row in part])
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
@@ -127,7 +131,10 @@ def _checked(name: str, drawn: Any, count: int, kind: Kind | None) -> NDArray[An
     if shape is not None and len(shape) and int(shape[0]) != count:  # before anything is copied
         raise ModelError(f"{name} must return {count} samples; got {int(shape[0])}")
     try:
-        values, _ = as_samples(name, drawn, kind)
+        if kind == "tokens":
+            values = as_sequences(name, drawn)
+        else:
+            values, _ = as_samples(name, drawn, kind)
     except InvalidSamples as error:
         raise ModelError(str(error)) from error
     except InvalidArgument:  # the caller's kind
@@ -140,7 +147,13 @@ def _checked(name: str, drawn: Any, count: int, kind: Kind | None) -> NDArray[An
     return np.array(values)  # the model may fill the same buffer again
 
 
-def _compare(name: str, part: NDArray[Any], first: NDArray[Any]) -> None:
+def _compare(name: str, part: NDArray[Any], first: NDArray[Any], kind: Kind | None) -> None:
+    if kind == "tokens":  # their lengths may differ from one batch to the next
+        forms = [(token_type(array), are_texts(array)) for array in (part, first)]
+        if forms[0] != forms[1]:
+            told = [f"{'texts' if texts else f'tokens that are {what}'}" for what, texts in forms]
+            raise ModelError(f"{name} must return {told[1]} as before; got {told[0]}")
+        return
     families = [array.dtype.kind.replace("u", "i") for array in (part, first)]
     if families[0] != families[1]:
         raise ModelError(f"{name} must return {first.dtype} as before; got {part.dtype}")

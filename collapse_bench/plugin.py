@@ -9,6 +9,7 @@ reports them from any worker of pytest-xdist; only that process writes.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Generator, Sequence
 from pathlib import Path
@@ -16,10 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from collapse_bench.errors import InvalidArgument
-from collapse_bench.harness import collection, summary
+from collapse_bench.errors import InvalidArgument, InvalidSpec
+from collapse_bench.harness import accepted, collection, kinds, summary
 from collapse_bench.harness.ledger import Book, exit_status
-from collapse_bench.harness.options import CONFORMANCE_MODELS, OPTIONS, settings_from
+from collapse_bench.harness.options import (
+    CONFORMANCE_MODELS,
+    OPTIONS,
+    given_twice,
+    settings_from,
+)
 from collapse_bench.harness.session import (
     BOOK,
     CONFORMANCE,
@@ -83,6 +89,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
     keys = [option.key for option in OPTIONS]
+    if (twice := given_twice(config.invocation_params.args)) is not None:
+        raise pytest.UsageError(safe_text(twice))
     try:
         settings = settings_from(
             {key: config.getoption(key) for key in keys},
@@ -93,6 +101,11 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(safe_text(error)) from error
     config.stash[SETTINGS] = settings
     config.stash[BOOK] = Book()
+    if not is_worker(config) and not config.option.collectonly:
+        try:
+            accepted.open_baseline(config)
+        except (InvalidArgument, InvalidSpec) as error:
+            raise pytest.UsageError(safe_text(error)) from error
     if settings.require_gpu and not is_worker(config) and not config.option.collectonly:
         _require_gpu(settings.device)
     if not is_worker(config):
@@ -123,9 +136,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("collapse_model", given, ids=models, indirect=True, scope="session")
 
 
-@pytest.hookimpl(tryfirst=True)  # before -k and -m deselect: they must not hide a declared check
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    collection.survey(config, items)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None, None, None]:
+    collection.survey(config, items)  # before -k and -m: they must not hide a declared check
+    yield
+    kinds.fit(config, items, broken=bool(session.testsfailed))
 
 
 @pytest.hookimpl(tryfirst=True)  # before the header is printed and xdist reports the tests
@@ -262,21 +279,37 @@ class Recorder:
                 all_skipped=skipped,
                 few=few,
             )
-        if settings.reports:
-            self._write(session)
+        self._write(session)
 
     def _write(self, session: pytest.Session) -> None:
-        from collapse_bench.reports.json import write
+        paths = self.config.stash[SETTINGS].reports
+        step = os.environ.get("GITHUB_STEP_SUMMARY") if summary.anything(self.config) else None
+        if not (paths or step or self.config.stash[SETTINGS].baseline):
+            return
+        from collapse_bench.reports import markdown, writers
 
         report = summary.report(self.config, int(session.exitstatus))
-        for path in self.config.stash[SETTINGS].reports:
+        for path in sorted(paths, key=lambda path: path.suffix != ".json"):  # the data first
             try:
-                write(report, path)
-            except OSError as error:
+                writers.write(report, path)
+            except Exception as error:  # whatever it is, the other reports are still written
                 self.book.failures.add(str(path))
                 session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
-                if terminal := self._terminal():
-                    terminal.write_line(f"ERROR: {path} can't be written: {error}", red=True)
+                self._say(f"ERROR: {path} can't be written: {error}", red=True)
+        try:
+            accepted.compare(self.config, report)
+        except Exception as error:  # what was judged is reported all the same
+            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+            self._say(f"ERROR: the baseline can't be written: {error}", red=True)
+        if step:
+            try:
+                markdown.append_summary(report, Path(step))
+            except Exception as error:  # an extra of the service's: the verdict stands without it
+                self._say(f"the summary of this step can't be written to {step}: {error}")
+
+    def _say(self, text: str, **markup: bool) -> None:
+        if terminal := self._terminal():
+            terminal.write_line(safe_text(text), **markup)
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         summary.write_section(self.config, terminalreporter)

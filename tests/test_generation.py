@@ -287,7 +287,6 @@ def test_any_call_can_be_named():
         ({"size": 0}, "size must be an integer >= 1; got size=0"),
         ({"size": 2.0}, "size must be an integer >= 1; got size=2.0"),
         ({"size": 2, "batch": 0}, "batch must be an integer >= 1; got batch=0"),
-        ({"size": 2, "kind": "tokens"}, "kind must be 'numbers' or 'codes' for Model.sample"),
         ({"size": 2, "kind": "x"}, "kind must be one of 'numbers', 'codes'; got kind='x'"),
     ],
 )
@@ -299,3 +298,41 @@ def test_bad_arguments_are_told(settings, sentence):
 def test_a_replicate_axis_is_refused():
     with pytest.raises(InvalidArgument, match="model must be a single one; got replicates=3"):
         draw(Gaussian().replicate(3), 5, rng=generator(0))
+
+
+@pytest.mark.parametrize(
+    ("drawn", "kept"),
+    [
+        (["a  b", "c"], ["a b", "c"]),
+        ([[1, 2], [3, 4]], [[1, 2], [3, 4]]),
+        ([["x"], ["y", "z"]], [("x",), ("y", "z")]),
+    ],
+)
+def test_sequences_of_tokens_are_drawn(drawn, kept):
+    model = Model(lambda size, rng: drawn[:size])
+
+    assert draw(model, 2, rng=generator(0), kind="tokens").tolist() == kept
+
+
+def test_batches_of_sequences_may_differ_in_length():
+    lengths = iter([2, 3, 3])
+    model = Model(lambda size, rng: np.full((size, next(lengths)), 7))
+    drawn = draw(model, 5, rng=generator(0), batch=2, kind="tokens")
+
+    assert drawn.tolist() == [(7, 7), (7, 7), (7, 7, 7), (7, 7, 7), (7, 7, 7)]
+
+
+@pytest.mark.parametrize(
+    ("second", "words"),
+    [(["1"], "as before; got texts"), ([["1"]], "integers as before; got tokens that are strings")],
+)
+def test_batches_of_sequences_are_of_one_form(second, words):
+    parts = iter([[[1]], second])
+
+    with pytest.raises(ModelError, match=words):
+        draw(Model(lambda size, rng: next(parts)), 2, rng=generator(0), batch=1, kind="tokens")
+
+
+def test_a_sequence_too_few_is_told():
+    with pytest.raises(ModelError, match="must return 3 samples; got 2"):
+        draw(Model(lambda size, rng: ["a", "b"]), 3, rng=generator(0), kind="tokens")

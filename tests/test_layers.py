@@ -16,7 +16,7 @@ LAYERS = (
     ("adapters", "features", "generation", "profile", "regimes", "sources"),
     ("engine", "executors", "measures", "progress", "store", "trajectory"),
     ("conformance", "controls", "gates", "strategies"),
-    ("reports",),
+    ("baselines", "reports"),
     ("cli", "harness", "plugin"),
     ("fixtures",),
     ("suites",),
@@ -28,7 +28,17 @@ INDEPENDENT = {"metrics", "models", "statistics", "theory"}
 
 # What a pytest run that never asks for the plugin would pay for: 0.1 s to 3 s each.
 HEAVY = {
-    *("datasets", "hypothesis", "matplotlib", "numpy", "ot", "pandas", "scipy", "sklearn"),
+    *(
+        "datasets",
+        "hypothesis",
+        "jinja2",
+        "matplotlib",
+        "numpy",
+        "ot",
+        "pandas",
+        "scipy",
+        "sklearn",
+    ),
     *("torch", "transformers"),
 }
 

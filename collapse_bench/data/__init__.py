@@ -4,7 +4,7 @@ from collapse_bench.data.builtin import BUILT_IN
 from collapse_bench.data.columns import match_columns
 from collapse_bench.data.laws import Law, NormalMixture, TwoGaussians, two_gaussians
 from collapse_bench.data.load import load_reference, load_samples
-from collapse_bench.data.sampleset import SampleSet, save_samples
+from collapse_bench.data.sampleset import SampleSet, save_samples, suffix_of
 
 __all__ = [
     "BUILT_IN",
@@ -16,5 +16,6 @@ __all__ = [
     "load_samples",
     "match_columns",
     "save_samples",
+    "suffix_of",
     "two_gaussians",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from difflib import get_close_matches
 
@@ -9,7 +10,8 @@ import numpy as np
 
 from collapse_bench.data.laws import Law, two_gaussians
 from collapse_bench.data.sampleset import SampleSet
-from collapse_bench.errors import InvalidArgument
+from collapse_bench.data.texts import one_line
+from collapse_bench.errors import InvalidArgument, InvalidSpec
 from collapse_bench.streams import generator
 from collapse_bench.validation import Kind, check_count
 
@@ -48,6 +50,33 @@ def _digits(seed: int, size: int | None) -> SampleSet:
     return SampleSet.of(bunch.data, columns=tuple(bunch.feature_names), name="digits")
 
 
+def _pydoc(seed: int, size: int | None) -> SampleSet:
+    """Return the sentences of the topics of ``help()``, each once, as texts: about 2,500.
+
+    They are part of the standard library, so another version of Python has others. Headings and
+    grammar, which end without a period, stay out.
+    """
+    del seed  # nothing is drawn
+    if size is not None:
+        raise InvalidArgument(f"size must be None for 'pydoc', a finite set; got size={size!r}")
+    try:
+        from pydoc_data.topics import topics
+    except ImportError as error:  # some distributions of Python leave it out
+        raise InvalidSpec(
+            "reference must be one that this Python has; got reference='pydoc', and no module "
+            "pydoc_data.topics"
+        ) from error
+    paragraphs = (part for topic in topics.values() for part in re.split(r"\n\s*\n", topic))
+    sentences = (
+        sentence
+        for paragraph in paragraphs
+        for sentence in re.split(r"(?<=[.!?])\s+(?=[A-Z])", one_line(paragraph))
+        if sentence.endswith((".", "!", "?", ":")) and "::=" not in sentence
+    )
+    # Topics repeat whole paragraphs: the same words in both halves would tell nothing twice.
+    return SampleSet.of(list(dict.fromkeys(sentences)), kind="tokens", name="pydoc")
+
+
 def _zipf(seed: int, size: int | None) -> SampleSet:
     """Return codes whose k-th state has probability proportional to k**-1.2, k = 1 to 1000."""
     from collapse_bench.models import Categorical
@@ -69,6 +98,7 @@ def _drawn(name: str, kind: Kind, law: Law, seed: int, size: int | None) -> Samp
 
 _MAKERS: dict[str, Callable[[int, int | None], SampleSet]] = {
     "digits": _digits,
+    "pydoc": _pydoc,
     "two-gaussians": _two_gaussians,
     "zipf": _zipf,
 }

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 import numpy as np
 
 from collapse_bench.data.sampleset import SampleSet
+from collapse_bench.data.texts import token_type
 from collapse_bench.errors import InvalidArgument, InvalidSamples
 
 __all__ = ["choose", "listed", "match_columns"]
@@ -50,16 +51,18 @@ def match_columns(samples: SampleSet, reference: SampleSet) -> SampleSet:
     """Return ``samples`` with the reference's kind and its columns in the reference's order.
 
     Columns match by name; where one side has no names, by width. Whole numbers are read as codes
-    when the reference holds codes that are integers.
+    or tokens where the reference holds integers as such, and text as texts where it holds texts.
 
     Raises
     ------
     InvalidSamples
-        If the kinds differ, a column of the reference is missing or there is one too many.
+        If the kinds or the types of codes differ, a column of the reference is missing or there
+        is one too many.
     """
     if samples.kind != reference.kind:
-        samples = _read_as_codes(samples, reference)
-    if reference.kind == "codes":
+        samples = _read_as(samples, reference)
+    if reference.kind != "numbers":
+        _check_codes(samples, reference)
         return samples
     wanted, found = reference.columns, samples.columns
     if wanted is None or found is None:
@@ -94,19 +97,43 @@ def _columns(count: int) -> str:
     return f"{count} column{'' if count == 1 else 's'}"
 
 
-def _read_as_codes(samples: SampleSet, reference: SampleSet) -> SampleSet:
-    values = samples.values
-    whole = (
-        samples.kind == "numbers"
-        and values.shape[1] == 1
-        and reference.values.dtype.kind in "iu"
-        and bool((values == np.rint(values)).all())
-    )
-    if not whole:
+def _read_as(samples: SampleSet, reference: SampleSet) -> SampleSet:
+    """Return samples read as what the reference holds: numbers as codes, text as texts."""
+    values, kind = samples.values, reference.kind
+    wanted = token_type(reference.values) if kind == "tokens" else reference.values.dtype.kind
+    whole = samples.kind == "numbers" and bool((values == np.rint(values)).all())
+    if kind == "codes" and whole and values.shape[1] == 1 and wanted in ("i", "u"):
+        values = values[:, 0]
+    elif kind == "tokens" and whole and wanted == "integers":
+        values = values.astype(np.int64)
+    elif not (samples.kind == "codes" and values.dtype.kind == "U" and reference.texts):
         raise InvalidSamples(
-            f"samples must hold {reference.kind}, as the reference {reference.name!r} does; "
+            f"samples must hold {kind}, as the reference {reference.name!r} does; "
             f"got {samples.kind} in {samples.name!r}"
         )
-    return SampleSet.of(
-        values[:, 0], kind="codes", columns=samples.columns, name=samples.name, law=samples.law
-    )
+    columns = samples.columns if kind == "codes" or reference.texts else None
+    return SampleSet.of(values, kind=kind, columns=columns, name=samples.name, law=samples.law)
+
+
+def _check_codes(samples: SampleSet, reference: SampleSet) -> None:
+    """Refuse codes or tokens of another type or, where both columns have names, of another name."""
+    what = reference.kind
+    ours, theirs = (token_type(whole.values) for whole in (samples, reference))
+    if ours != theirs:
+        raise InvalidSamples(
+            f"samples must hold {theirs} as {what}, as the reference {reference.name!r} does; "
+            f"got {ours} in {samples.name!r}"
+        )
+    if what == "tokens" and samples.texts != reference.texts:
+        forms = {True: "texts", False: "sequences of tokens"}
+        raise InvalidSamples(
+            f"samples must be {forms[reference.texts]}, as the reference {reference.name!r} is; "
+            f"got {forms[samples.texts]} in {samples.name!r}"
+        )
+    wanted, found = reference.columns, samples.columns
+    # a column of sequences is the only one there is: its name is no part of what is judged
+    if what == "codes" and None not in (wanted, found) and wanted != found:
+        raise InvalidSamples(
+            f"samples must have the column of the reference {reference.name!r}, "
+            f"{listed(wanted or ())}; {samples.name!r} has {listed(found or ())}: rename it"
+        )

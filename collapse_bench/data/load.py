@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from collapse_bench.data.arrays import read_array
 from collapse_bench.data.builtin import BUILT_IN, built_in, near_built_in
 from collapse_bench.data.columns import choose
+from collapse_bench.data.lines import read_texts
 from collapse_bench.data.sampleset import SampleSet
 from collapse_bench.data.tables import TABLES, read_table
 from collapse_bench.errors import InvalidArgument, InvalidSpec
@@ -22,8 +23,9 @@ from collapse_bench.validation import Kind
 __all__ = ["load_reference", "load_samples"]
 
 ARRAYS = (".npy", ".npz")
-TEXTS = (".csv", ".jsonl")
-READ = "a .csv, .jsonl, .npy, .npz or .parquet file or a directory saved by datasets"
+LINES = ".txt"  # a text a line
+TEXTS = (".csv", ".jsonl", LINES)
+READ = "a .csv, .jsonl, .npy, .npz, .parquet or .txt file or a directory saved by datasets"
 
 # Files that Python's pickle can be inside of.
 PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt", ".bin", ".dill")
@@ -49,13 +51,15 @@ def load_reference(
     Parameters
     ----------
     spec
-        A built-in (``digits``, ``two-gaussians``, ``zipf``), a ``.csv``, ``.jsonl``, ``.npy``,
-        ``.npz`` or ``.parquet`` file, or a directory made by ``Dataset.save_to_disk``. A file
-        that is called like a built-in is meant by ``./digits``.
+        A built-in (``digits``, ``pydoc``, ``two-gaussians``, ``zipf``), a ``.csv``, ``.jsonl``,
+        ``.npy``, ``.npz``, ``.parquet`` or ``.txt`` file, or a directory made by
+        ``Dataset.save_to_disk``. A ``.txt`` file holds a text a line. A file that is called like
+        a built-in is meant by ``./digits``.
     columns
         Names of the columns to keep, in this order; None keeps all.
     kind
-        What the values hold; None: text and booleans are codes, all else numbers.
+        What the values hold; None: texts of a ``.txt`` file are sequences of tokens, their words
+        and signs; text in a table, and booleans, are codes; all else is numbers.
     seed
         Root seed of what is drawn for a built-in law.
     size
@@ -117,15 +121,19 @@ def _load_path(
     argument: str, spec: str, columns: Sequence[str] | None, kind: Kind | None
 ) -> SampleSet:
     path = _located(argument, spec)
-    if path.suffix.lower() in ARRAYS and path.is_file():
-        if columns is not None:
-            raise InvalidArgument(
-                f"columns must be None for {spec!r}, whose columns have no names; "
-                f"got columns={tuple(columns)!r}: save it as .parquet or .csv to name them"
-            )
+    suffix = path.suffix.lower() if path.is_file() else ""
+    if columns is not None and suffix in (*ARRAYS, LINES):
+        raise InvalidArgument(
+            f"columns must be None for {spec!r}, whose columns have no names; "
+            f"got columns={tuple(columns)!r}: save it as .parquet or .csv to name them"
+        )
+    if suffix == LINES:
+        return SampleSet.of(read_texts(argument, spec, path), kind=kind or "tokens", name=spec)
+    if suffix in ARRAYS:
         return SampleSet.of(read_array(argument, spec, path), kind=kind, name=spec)
     values, found, names = read_table(argument, spec, path, columns, kind)
-    return SampleSet.of(values, kind=found, columns=names, name=spec)
+    named = None if found == "tokens" and len(names) > 1 else names  # columns of a block have none
+    return SampleSet.of(values, kind=found, columns=named, name=spec)
 
 
 def _located(argument: str, spec: str) -> Path:
@@ -144,7 +152,7 @@ def _located(argument: str, spec: str) -> Path:
             )
         if is_directory:
             return _saved_directory(sentence, path)
-        if suffix not in (*TABLES, *ARRAYS):
+        if suffix not in (*TABLES, *ARRAYS, LINES):
             raise InvalidSpec(sentence + _hint(argument, spec, path, exists))
         if not exists:
             raise InvalidSpec(f"{sentence}: there is no such file{_near(path)}")

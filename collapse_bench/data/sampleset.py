@@ -7,16 +7,17 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from collapse_bench.data.laws import Law
+from collapse_bench.data.texts import are_texts, as_sequences, fit_lines, lines_of, write_texts
 from collapse_bench.errors import InvalidArgument, InvalidSpec
 from collapse_bench.validation import Kind, as_samples
 
-__all__ = ["SampleSet", "save_samples"]
+__all__ = ["SampleSet", "save_samples", "suffix_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,10 +26,11 @@ class SampleSet:
 
     Attributes
     ----------
-    values : shape (n, d) float64 numbers, or (n,) codes
-        A read-only copy, n >= 1, finite.
+    values : shape (n, d) float64 numbers, or (n,) codes, or n sequences of tokens
+        A read-only copy, n >= 1, finite. Sequences are a block of tokens, shape (n, L), where
+        they are of one length; otherwise objects, shape (n,): texts, or tuples of tokens.
     kind
-        ``"numbers"`` or ``"codes"``.
+        ``"numbers"``, ``"codes"`` or ``"tokens"``.
     columns
         The names of the d columns, or None where they have none.
     name
@@ -40,7 +42,7 @@ class SampleSet:
     """
 
     values: NDArray[Any]
-    kind: Literal["numbers", "codes"]
+    kind: Kind
     columns: tuple[str, ...] | None = None
     name: str = "samples"
     law: Law | None = None
@@ -64,11 +66,13 @@ class SampleSet:
         Parameters
         ----------
         values : shape (n, d) or (n,)
-            Anything :func:`~collapse_bench.validation.as_samples` reads.
+            Anything :func:`~collapse_bench.validation.as_samples` reads; of kind "tokens" what
+            :func:`~collapse_bench.validation.as_tokens` reads. A run of white space in a text is
+            kept as one space: it holds no token.
         kind
             What they hold; None: strings and booleans are codes, all else numbers.
         columns
-            d different names; a set of codes has one.
+            d different names; a set of codes or of sequences has one.
 
         Raises
         ------
@@ -77,48 +81,62 @@ class SampleSet:
         InvalidArgument
             If ``columns`` is not one name a column, all different.
         """
-        checked, found = as_samples(name, values, kind)
-        own = _canonical(checked)
-        width = own.shape[1] if own.ndim > 1 else 1
+        found: Kind = "tokens"
+        if kind == "tokens":
+            own = _canonical(as_sequences(name, values))
+        else:
+            checked, found = as_samples(name, values, kind)
+            own = _canonical(checked)
+        width = own.shape[1] if found == "numbers" else 1
         if columns is not None and (len(columns) != width or len(set(columns)) != width):
             raise InvalidArgument(
                 f"columns must be {width} different names, one a column; got columns={columns!r}"
             )
-        own.setflags(write=False)
-        return cls(own, found, columns, name, law)
+        return cls(_fixed(own), found, columns, name, law)
 
     def __len__(self) -> int:
         return len(self.values)
 
+    @property
+    def texts(self) -> bool:
+        """Whether its sequences are texts, not tokens."""
+        return self.kind == "tokens" and are_texts(self.values)
+
+    def take(self, rows: NDArray[np.intp]) -> Self:
+        """Return the rows of these numbers, at least one, under the same name; of no law."""
+        return type(self)(_fixed(self.values[rows]), self.kind, self.columns, self.name)
+
 
 def save_samples(samples: Any, path: str | os.PathLike[str]) -> str:
-    """Write samples to a ``.npy`` file and return their sha256.
+    """Write samples to a file that gives them back, and return their sha256.
 
     The file appears whole or not at all. Numpy's format has no room for column names, and reads
-    integer codes back as numbers unless ``kind="codes"`` is said (or the reference says it).
+    codes and tokens back as such only where ``kind`` says so (or the reference does).
 
     Parameters
     ----------
     samples
         A :class:`SampleSet`, or values that :meth:`SampleSet.of` takes.
     path
-        Where to; its name ends in ``.npy``. An existing file is replaced.
+        Where to; its name ends in ``.npy``; for texts in ``.txt``, one a line, or ``.npy``; for
+        sequences of different lengths in ``.jsonl``. An existing file is replaced.
 
     Raises
     ------
     InvalidSpec
-        If ``path`` doesn't end in ``.npy`` or can't be written.
+        If ``path`` has another suffix than the samples take, or can't be written.
     InvalidSamples
         If ``samples`` can't be used as samples.
     """
     target = Path(path).expanduser()
-    if target.suffix != ".npy":
-        raise InvalidSpec(f"path must end in .npy; got path={str(path)!r}")
     whole = samples if isinstance(samples, SampleSet) else SampleSet.of(samples)
+    own = suffix_of(whole)
+    if target.suffix != own and not (whole.texts and target.suffix == ".npy"):
+        mend = " (.txt can't hold texts without words)" if whole.texts and own == ".npy" else ""
+        raise InvalidSpec(f"path must end in {own}{mend}; got path={str(path)!r}")
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
-        with partial.open("wb") as file:
-            np.save(file, whole.values, allow_pickle=False)
+        _write(whole, partial, target.suffix)
         partial.replace(target)
     except OSError as error:
         partial.unlink(missing_ok=True)
@@ -126,6 +144,36 @@ def save_samples(samples: Any, path: str | os.PathLike[str]) -> str:
             f"path must be writable; got path={str(path)!r}: {error.strerror or error}"
         ) from error
     return whole.sha256
+
+
+def suffix_of(samples: SampleSet) -> str:
+    """Return the suffix of a file that gives these samples back.
+
+    ``.txt`` for texts, if lines can hold them; ``.jsonl`` for sequences of different lengths;
+    ``.npy`` for all else.
+    """
+    if samples.kind != "tokens" or samples.values.dtype.kind != "O":
+        return ".npy"
+    if not samples.texts:
+        return ".jsonl"
+    return ".txt" if fit_lines(samples.values) else ".npy"
+
+
+def _write(samples: SampleSet, path: Path, suffix: str) -> None:
+    if suffix == ".txt":
+        write_texts(samples.values, path)
+    elif suffix == ".jsonl":
+        with path.open("w", encoding="ascii", newline="\n") as file:
+            file.writelines(f"{json.dumps({'tokens': row})}\n" for row in samples.values)
+    else:
+        values = samples.values.astype(np.str_) if samples.texts else samples.values
+        with path.open("wb") as file:
+            np.save(file, values, allow_pickle=False)
+
+
+def _fixed(values: NDArray[Any]) -> NDArray[Any]:
+    values.setflags(write=False)
+    return values
 
 
 def _canonical(values: NDArray[Any]) -> NDArray[Any]:
@@ -140,7 +188,7 @@ def _canonical(values: NDArray[Any]) -> NDArray[Any]:
             return np.array(values, dtype="<i8" if small else "<u8", order="C")
         case "b":
             return np.array(values, order="C")
-        case "S":
+        case "S" | "O":
             return np.array(values, order="C")
         case _:  # text as wide as its longest value
             return np.array(values.tolist(), dtype=np.str_)
@@ -150,5 +198,9 @@ def _digest(samples: SampleSet) -> str:
     values = samples.values
     header = [samples.kind, values.dtype.str, list(values.shape), samples.columns]
     digest = hashlib.sha256(json.dumps(header).encode() + b"\n")
+    if values.dtype.kind == "O":
+        for line in lines_of(values):
+            digest.update(line)
+        return digest.hexdigest()
     digest.update(np.ascontiguousarray(values).data.cast("B"))
     return digest.hexdigest()

@@ -43,7 +43,8 @@ def read_table(
     columns
         Those to keep, in this order; None keeps all.
     kind
-        What they hold; None: one column of text or booleans is codes, numbers otherwise.
+        What they hold; None: one column of text or booleans is codes, one of lists is sequences
+        of tokens, numbers otherwise.
 
     Raises
     ------
@@ -180,11 +181,13 @@ def _kind(argument: str, spec: str, table: Dataset, names: Sequence[str]) -> Kin
     if not others:
         return "numbers"
     only = schema.field(others[0]).type
+    if len(names) == 1 and _is_list(only):
+        return "tokens"
     if len(names) == 1 and not (types.is_nested(only) or types.is_temporal(only)):
         return "codes"
     shown = listed([f"{name} ({schema.field(name).type})" for name in others])
     raise InvalidSamples(
-        f"{argument} must have numeric columns, or one column of codes; "
+        f"{argument} must have numeric columns, or one column of codes or of lists of tokens; "
         f"got {argument}={spec!r} with {shown}: {MEND}"
     )
 
@@ -199,6 +202,8 @@ def _column(argument: str, spec: str, table: Dataset, name: str, kind: Kind) -> 
             f"{len(missing):,} are missing, the first in row {int(missing.argmax())} "
             "(rows count from 0)"
         )
+    if kind == "tokens" and _is_list(cells.type):
+        return _sequences(where, cells.to_pylist())
     values = np.asarray(cells.to_numpy(zero_copy_only=False))
     if kind == "numbers" and values.dtype.kind == "f":
         strange = ~np.isfinite(values)
@@ -209,6 +214,28 @@ def _column(argument: str, spec: str, table: Dataset, name: str, kind: Kind) -> 
                 f"not, the first in row {first} (rows count from 0): {values[first]}"
             )
     return values.astype(np.str_) if values.dtype.kind == "O" else np.array(values)
+
+
+def _is_list(column: Any) -> bool:
+    """Return whether a column's type is lists of whole numbers or of strings."""
+    import pyarrow.types as types
+
+    if not (types.is_list(column) or types.is_large_list(column)):
+        return False
+    inner = column.value_type
+    return bool(types.is_integer(inner) or types.is_string(inner) or types.is_large_string(inner))
+
+
+def _sequences(where: str, rows: list[list[Any]]) -> NDArray[Any]:
+    """Return lists as an array of objects, shape (N,), whatever their lengths."""
+    for number, row in enumerate(rows):
+        if None in row:
+            raise InvalidSamples(
+                f"{where} must have no missing tokens; row {number} has one (rows count from 0)"
+            )
+    values = np.empty(len(rows), dtype=object)
+    values[:] = rows
+    return values
 
 
 def _cause(error: BaseException) -> str:

@@ -13,6 +13,7 @@ import pytest
 
 from collapse_bench.errors import CollapseBenchError
 from collapse_bench.harness.devices import has_driver, resolve
+from collapse_bench.harness.kinds import kinds_error
 from collapse_bench.harness.ledger import declaration_error
 from collapse_bench.harness.options import CONFORMANCE_MODELS, Settings
 from collapse_bench.harness.session import (
@@ -52,6 +53,11 @@ class _Module:
         """Its constant ``COLLAPSE_CHECKS``; None where it has none."""
         return getattr(self.content, "COLLAPSE_CHECKS", None)
 
+    @property
+    def kinds(self) -> Any:
+        """Its constant ``COLLAPSE_KINDS``: what it judges; None where it has none."""
+        return getattr(self.content, "COLLAPSE_KINDS", None)
+
     def defines(self, name: str) -> bool:
         """Return whether it has a test called ``name``, whatever its parameters."""
         found = self.content
@@ -71,6 +77,8 @@ class Survey:
     paper: bool = False
     in_force: bool = False  # whether a gate has a test that is selected
     sentences: list[str] = field(default_factory=list)  # who will be judged, for the header
+    unfit: dict[str, str] = field(default_factory=dict)  # modules of other kinds -> why
+    trouble: str | None = None  # why the reference can't be read, or fits no module
 
     def missing(self, settings: Settings) -> str | None:
         """Return which option is missing, after what fixtures supply."""
@@ -132,13 +140,16 @@ def settle(config: pytest.Config, items: Sequence[pytest.Item]) -> dict[str, Any
     """Return what is in force now that -k and -m have had their say, as plain data.
 
     ``ledgers`` are those of modules with a test that is selected, ``dropped`` the modules that
-    have none, ``usage`` the sentences of what keeps the session from running.
+    have none, ``unfit`` why others were left out, ``usage`` the sentences of what keeps the
+    session from running.
     """
     found: Survey = config.stash.get(SURVEY, Survey())
     settings = config.stash[SETTINGS]
     selected = {item.stash[ENTRY]["gate"] for item in items if ENTRY in item.stash} - {None}
     found.in_force = bool(selected)
     usage = [safe_text(sentence) for sentence in _usage(found, settings)]
+    if found.trouble is not None and not usage:
+        usage.append(found.trouble)
     ledgers = {
         gate: [
             {"gate": gate, "model": model, "declared": list(module.declared or ())}
@@ -157,7 +168,8 @@ def settle(config: pytest.Config, items: Sequence[pytest.Item]) -> dict[str, Any
         usage += _read_inputs(config, found, {gate: found.modules[gate] for gate in selected})
     return {
         "ledgers": [ledger for group in ledgers.values() for ledger in group],
-        "dropped": sorted(found.modules.keys() - selected),
+        "dropped": sorted(found.modules.keys() - selected - found.unfit.keys()),
+        "unfit": [found.unfit[gate] for gate in sorted(found.unfit)],
         "usage": usage,
     }
 
@@ -207,6 +219,8 @@ def _usage(found: Survey, settings: Settings) -> Iterable[str]:
             )
             if error:
                 yield error
+        if error := kinds_error(module.title, module.kinds):
+            yield error
 
 
 def _read_inputs(config: pytest.Config, found: Survey, gates: dict[str, _Module]) -> list[str]:

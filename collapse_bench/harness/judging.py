@@ -15,8 +15,10 @@ import pytest
 
 from collapse_bench import data, gates
 from collapse_bench.errors import CollapseError, Inconclusive, InvalidArgument
+from collapse_bench.gates.rows import read_reference
+from collapse_bench.gates.sequential import GRID, follow
 from collapse_bench.generation import draw
-from collapse_bench.harness.cases import Case
+from collapse_bench.harness.cases import UNTIL_DECIDED, Case
 from collapse_bench.harness.options import EFFECTS
 from collapse_bench.harness.session import (
     ENTRY,
@@ -28,8 +30,11 @@ from collapse_bench.harness.session import (
     leave,
     module_key,
 )
+from collapse_bench.harness.streaming import Reader, Stream
 from collapse_bench.models import Samples
 from collapse_bench.reports.json import plain
+from collapse_bench.reports.junit import properties
+from collapse_bench.reports.shapes import shapes
 from collapse_bench.reports.text import safe_text
 from collapse_bench.reports.trajectories import summarize
 from collapse_bench.streams import generator, stream
@@ -61,13 +66,19 @@ def case_of(request: pytest.FixtureRequest) -> Case | None:
     return case
 
 
-def drawing(request: pytest.FixtureRequest, device: str) -> Callable[..., Samples]:
+def drawing(request: pytest.FixtureRequest, device: str) -> Callable[..., Samples | Stream]:
     """Return what the fixture ``collapse_generate`` hands to a test."""
     case = case_of(request)
     assert case is not None, "collapse_generate asks for collapse_case"
     inputs, key = inputs_of(request.config), module_key(request.node)
+    # On a CPU the model stays as it is: the built-in ones would turn from numpy to torch.
+    target = None if device == "cpu" else device
 
-    def generate(size: int | None = None) -> Samples:
+    def drawn_from(count: int, *names: str | int) -> Samples:
+        rng = generator(inputs.settings.seed, "generate", key, *names)
+        return draw(case.model, count, rng=rng, device=target, kind=case.reference.kind)
+
+    def generate(size: int | None = None) -> Samples | Stream:
         if size is not None:
             check_count("size", size)
         if case.samples is not None:
@@ -76,16 +87,16 @@ def drawing(request: pytest.FixtureRequest, device: str) -> Callable[..., Sample
                     f"size must be at most {len(case.samples)}, the samples given; got size={size}"
                 )
             return case.samples.values[:size]
+        if size is None and inputs.settings.mode == "sequential":
+            # a stream a block: its draws are the same in any process, however many it takes
+            return case.streams.setdefault(
+                key, Stream(lambda number: drawn_from(GRID, "block", number))
+            )
         if size is None:
             size = inputs.size(case.reference, _declared(request.node))
         size = min(size, inputs.settings.max_samples or size)
         if (key, size) not in case.draws:
-            rng = generator(inputs.settings.seed, "generate", key, size)
-            # On a CPU the model stays as it is: the built-in ones would turn from numpy to torch.
-            target = None if device == "cpu" else device
-            case.draws[key, size] = draw(
-                case.model, size, rng=rng, device=target, kind=case.reference.kind
-            )
+            case.draws[key, size] = drawn_from(size, size)
         drawn = case.draws[key, size].view()
         drawn.setflags(write=False)  # shared by the tests of a module
         return drawn
@@ -117,9 +128,10 @@ class Judge:
         Parameters
         ----------
         metric
-            ``"tail_mass"``, ``"variance"``, ``"wasserstein"`` or ``"drift"``.
+            ``"tail_mass"``, ``"variance"``, ``"wasserstein"``, ``"support"`` or ``"drift"``.
         samples
-            What is judged: an array, such as ``collapse_generate()`` returns; for drift a
+            What is judged: an array, such as ``collapse_generate()`` returns, or the stream that
+            it returns in sequential mode, which is read until the check is decided; for drift a
             trajectory, or the log-variances of lineages.
         reference
             What it is judged against; None: the rows of the session's reference that the
@@ -181,25 +193,44 @@ class Judge:
             else:
                 reference = case.reference
         share = settings.alpha / _declared(self._item)
-        keywords = {**settings.effects(metric), **keywords, "alpha": share, "beta": settings.beta}
+        keywords = {**settings.effects(metric), **keywords}
         if not drift:
             keywords = {"kind": getattr(reference, "kind", None), **keywords}
             # so many that a p-value can be as small as either level
             least = math.ceil(1 / min(share, settings.beta))
             keywords["permutations"] = max(PERMUTATIONS, least)
-        check = functools.partial(
-            getattr(gates, f"check_{metric}"), seed=seed_of(settings.seed, "check", key), **keywords
-        )
+        seed = seed_of(settings.seed, "check", key)
         start = time.perf_counter()
-        verdict: gates.Verdict = (
-            check(samples, reference=reference) if drift else check(samples, reference)
-        )
+        verdict: gates.Verdict
+        until = ""
+        if isinstance(samples, Stream):
+            reader = Reader(samples)
+            verdict = self._follow(metric, reader, reference, keywords, seed)
+            samples, until = reader.seen(), UNTIL_DECIDED
+        else:
+            levels = {"alpha": share, "beta": settings.beta, "seed": seed}
+            check = functools.partial(getattr(gates, f"check_{metric}"), **keywords, **levels)
+            verdict = check(samples, reference=reference) if drift else check(samples, reference)
         seconds = time.perf_counter() - start
         known[call] = verdict
         self._leave(key, verdict, seconds)
         if self._entry.get("gate") and case is not None and not drift:  # facts of draws
-            leave(self._item, "case", plain(self._facts(case, samples, reference)))
+            leave(self._item, "case", plain(self._facts(case, samples, reference, until)))
         return verdict
+
+    def _follow(
+        self, metric: str, reader: Reader, reference: Any, keywords: dict[str, Any], seed: int
+    ) -> gates.Verdict:
+        """Return the verdict on a stream, read as far as it takes."""
+        if metric == "drift":
+            raise InvalidArgument(
+                "samples must be a trajectory for the metric 'drift'; got a stream of draws"
+            )
+        inputs = inputs_of(self._config)
+        setting = gates.Check(metric, **keywords).setting
+        rows = read_reference(reference, setting.kind, seed=seed)
+        levels = inputs.levels(_declared(self._item))
+        return follow(setting, rows, levels, reader, budget=inputs.cap, seed=seed)
 
     def _leave(self, key: str, verdict: gates.Verdict, seconds: float) -> None:
         who = {
@@ -209,16 +240,18 @@ class Judge:
             "gate": self._entry.get("gate"),
             "name": self._entry.get("check") or key,
         }
-        leave(self._item, "check", plain({**who, **verdict.to_dict(), "seconds": seconds}))
+        record = verdict.to_dict()
+        leave(self._item, "check", plain({**who, **record, "seconds": seconds}))
+        self._item.user_properties += properties(record)
 
-    def _facts(self, case: Case, samples: Any, reference: Any) -> dict[str, Any]:
+    def _facts(self, case: Case, samples: Any, reference: Any, until: str) -> dict[str, Any]:
         """Return what was judged against what; write the draws if that was asked for."""
         against = _as_set(reference, None)
         judged = _as_set(samples, against.kind)
         facts = {
             "gate": self._entry["gate"],
             "model": self._entry["model"],
-            "how": case.how,
+            "how": case.how + until,
             "drawn": case.samples is None,
             "size": len(judged),
             "samples_sha256": judged.sha256,
@@ -226,11 +259,21 @@ class Judge:
             "reference_size": len(against),
             "reference_sha256": against.sha256,
             "columns": list(case.reference.columns) if case.reference.columns else None,
+            "shapes": _shapes(judged, against, case.reference.columns),
         }
         folder = self._config.stash[SETTINGS].save_samples
         if folder is not None:
             _save(folder, facts, judged, against if case.learned else None)
         return facts
+
+
+def _shapes(
+    judged: data.SampleSet, against: data.SampleSet, columns: tuple[str, ...] | None
+) -> list[dict[str, Any]] | None:
+    """Return what it takes to draw the one over the other; None if they aren't numbers."""
+    if against.kind != "numbers":
+        return None
+    return shapes(judged.values, against.values, columns)
 
 
 def _as_set(samples: Any, kind: Any) -> data.SampleSet:
@@ -250,9 +293,10 @@ def _save(
     who = f"{facts['gate']} {facts['model']}"
     stem = re.sub(r"[^A-Za-z0-9]+", "-", who).strip("-")[:80]
     stem += f"-{sha256(who.encode()).hexdigest()[:8]}"  # two models never share a file
-    for samples, name in ((judged, f"{stem}.npy"), (half, f"{stem}-reference.npy")):
+    for samples, name in ((judged, stem), (half, f"{stem}-reference")):
         if samples is None:
             continue
+        name += data.suffix_of(samples)
         data.save_samples(samples, folder / name)
         digest = sha256((folder / name).read_bytes()).hexdigest()
         # in the form that `sha256sum -c` reads

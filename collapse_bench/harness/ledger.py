@@ -162,6 +162,7 @@ class Book:
 
     ledgers: dict[Key, Record] = field(default_factory=dict)  # those that are in force
     dropped: set[str] = field(default_factory=set)  # modules that were deselected whole
+    unfit: list[str] = field(default_factory=list)  # why modules of other kinds were left out
     cases: dict[Key, Record] = field(default_factory=dict)  # who was judged, and how
     checks: dict[str, Record] = field(default_factory=dict)  # by test and id: the worst verdict
     recorded: dict[str, Record] = field(default_factory=dict)  # verdicts outside every ledger
@@ -174,11 +175,12 @@ class Book:
     usage: list[str] = field(default_factory=list)  # errors that stopped the collection
 
     def collected(self, note: str) -> None:
-        """Take in what one process collected: JSON with ``ledgers``, ``dropped``, ``usage``."""
+        """Take in what one process collected; :func:`.collection.settle` says what is in it."""
         found = json.loads(note)
         for ledger in found["ledgers"]:
             self.ledgers[ledger["gate"], ledger["model"]] = ledger
         self.dropped |= set(found["dropped"])
+        self.unfit = sorted({*self.unfit, *found.get("unfit", ())})
         self.usage += [text for text in found["usage"] if text not in self.usage]
 
     def reported(
@@ -215,8 +217,10 @@ class Book:
                 self.items[nodeid] = record
                 for ledger in record["ledgers"]:
                     self.ledgers[ledger["gate"], ledger["model"]] = ledger
-            case "case":
-                self.cases[record["gate"], record["model"]] = record
+            case "case":  # in sequential mode checks stop at different draws: the most is told
+                who = record["gate"], record["model"]
+                if who not in self.cases or record["size"] > self.cases[who]["size"]:
+                    self.cases[who] = record
             case "check":
                 key = f"{nodeid} {record['id']}"
                 known = self.checks.get(key)
@@ -319,6 +323,7 @@ class Book:
             f"every test of {module} was deselected: it declares nothing"
             for module in sorted(self.dropped)
         ]
+        notes += self.unfit
         if (number := self.not_applicable()) > 0:
             notes.append(f"{counted(number, 'conformance check')} did not apply")
         if self.all_skipped():

@@ -5,25 +5,25 @@ Only the standard library is imported here: every pytest session in the environm
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
 from collapse_bench.errors import InvalidArgument
+from collapse_bench.harness import values
+from collapse_bench.harness.values import EFFECTS
 
-__all__ = ["CONFORMANCE_MODELS", "EFFECTS", "OPTIONS", "Option", "Settings", "settings_from"]
+__all__ = [
+    "CONFORMANCE_MODELS",
+    "EFFECTS",
+    "OPTIONS",
+    "Option",
+    "Settings",
+    "given_twice",
+    "settings_from",
+]
 
-# The two effect sizes of each check where nothing else is said: (tolerate, detect).
-EFFECTS = {
-    "tail_mass": (0.05, 0.25),
-    "variance": (0.05, 0.20),
-    "wasserstein": (0.02, 0.10),
-    "drift": (0.05, 0.20),
-}
 # What the conformance suite checks where no model is given: SPEC -> arguments.
 CONFORMANCE_MODELS: dict[str, dict[str, Any]] = {
     "categorical": {},
@@ -31,11 +31,8 @@ CONFORMANCE_MODELS: dict[str, dict[str, Any]] = {
     "sklearn.mixture:GaussianMixture": {"n_components": 3},
 }
 PROFILES = ("smoke", "ci", "paper")
-REPORTS = (".json",)
-LARGEST = 2**53  # counts and seeds stay exact as JSON numbers
-LEAST_RATE = 1e-5  # a test by permutation needs 1 / rate of them for every check of a gate
-SHOWN = 60  # characters of a refused value
-
+MODES = ("fixed", "sequential")
+LEAST_DRAWS = 200  # evidence is looked at after so many: collapse_bench.gates.sequential.GRID
 T = TypeVar("T")
 
 
@@ -71,6 +68,7 @@ OPTIONS = (
     Option("detect", "NAME=X", "smallest loss of check NAME that must not get through", True),
     Option("alpha", "A", "chance that a gate fails a model without loss (default 0.01)"),
     Option("beta", "B", "chance that a gate passes a loss as large as detect (default 0.01)"),
+    Option("mode", "NAME", "draw as planned: fixed (default); or until decided: sequential"),
     Option("profile", "NAME", "sizes: smoke, ci (default) or paper"),
     Option("seed", "N", "root seed of every random stream (default 0)"),
     Option("device", "NAME", "auto (default), cpu, cuda or cuda:N"),
@@ -78,7 +76,9 @@ OPTIONS = (
     Option("min-checks", "N", "exit with 6 if fewer checks than this were carried out"),
     Option("save-samples", "DIR", "write the judged draws here, for --collapse-samples"),
     Option("max-samples", "N", "draw no more than this from a model"),
-    Option("report", "PATH", "write a report; the suffix says which: .json", True),
+    Option("report", "PATH", "write a report; the suffix says which: .json, .html or .md", True),
+    Option("baseline", "FILE", "compare with what was measured of an accepted release"),
+    Option("update-baseline", None, "accept this session into the file of --collapse-baseline"),
     Option("budget", "S", "seconds a conformance check may plan to take of a model (default 10)"),
     Option("timeout", "S", "end a conformance check that takes longer than S seconds"),
 )
@@ -97,6 +97,7 @@ class Settings:
     detect: Mapping[str, float]
     alpha: float
     beta: float
+    mode: str
     profile: str
     seed: int
     device: str
@@ -105,6 +106,8 @@ class Settings:
     save_samples: Path | None
     max_samples: int | None
     reports: tuple[Path, ...]
+    baseline: Path | None
+    update_baseline: bool
     budget: float | None  # seconds
     timeout: float | None  # seconds
     typed: frozenset[str]  # options on the command line, not in the ini file
@@ -112,7 +115,7 @@ class Settings:
     def effects(self, metric: str) -> dict[str, float]:
         """Return the effect sizes given for ``metric``: keywords of its check."""
         given = {"tolerate": self.tolerate, "detect": self.detect}
-        return {name: values[metric] for name, values in given.items() if metric in values}
+        return {name: sizes[metric] for name, sizes in given.items() if metric in sizes}
 
     def missing(self) -> str | None:
         """Return what is wrong with the judged and the reference together, if anything.
@@ -125,12 +128,12 @@ class Settings:
             for spec in self.models:
                 if ":" in spec:  # a built-in name alone is judged against two-gaussians
                     return (
-                        f"--collapse-model {_shown(spec)} needs --collapse-reference: "
+                        f"--collapse-model {values.shown(spec)} needs --collapse-reference: "
                         "what to judge it against"
                     )
         elif not self.models and self.samples is None:
             return (
-                f"--collapse-reference {_shown(self.reference)} needs --collapse-model or "
+                f"--collapse-reference {values.shown(self.reference)} needs --collapse-model or "
                 "--collapse-samples: what to judge"
             )
         return None
@@ -153,27 +156,31 @@ def settings_from(typed: Mapping[str, Any], ini: Mapping[str, Any], folder: Path
         With one sentence, if a value is out of its range or two options contradict each other.
     """
     read = _Reader(typed, ini, folder)
-    models = read.each("model", _model)
+    updating = read.flag("update-baseline")
+    models = read.each("model", values.model)
     settings = Settings(
         models=models,
         arguments=_arguments(read, models),
-        samples=read.one("samples", _existing),
-        columns=read.one("columns", _columns),
-        reference=read.one("reference", _reference),
-        tolerate=dict(read.each("tolerate", _effect)),
-        detect=dict(read.each("detect", _effect)),
-        alpha=read.one("alpha", _rate) or 0.01,
-        beta=read.one("beta", _rate) or 0.01,
-        profile=read.one("profile", _profile) or "ci",
-        seed=read.one("seed", _whole(0)) or 0,
-        device=read.one("device", _device) or "auto",
-        require_gpu=bool(typed.get("collapse_require_gpu") or ini.get("collapse_require_gpu")),
-        min_checks=read.one("min-checks", _whole(0)),
-        save_samples=read.one("save-samples", _directory),
-        max_samples=read.one("max-samples", _whole(1)),
-        reports=read.each("report", _report),
-        budget=read.one("budget", _seconds),
-        timeout=read.one("timeout", _seconds),
+        samples=read.one("samples", values.existing),
+        columns=read.one("columns", values.columns),
+        reference=read.one("reference", values.reference),
+        tolerate=dict(read.each("tolerate", values.effect)),
+        detect=dict(read.each("detect", values.effect)),
+        alpha=read.one("alpha", values.rate) or 0.01,
+        beta=read.one("beta", values.rate) or 0.01,
+        mode=read.one("mode", values.among(MODES)) or "fixed",
+        profile=read.one("profile", values.among(PROFILES)) or "ci",
+        seed=read.one("seed", values.whole(0)) or 0,
+        device=read.one("device", values.device) or "auto",
+        require_gpu=read.flag("require-gpu"),
+        min_checks=read.one("min-checks", values.whole(0)),
+        save_samples=read.one("save-samples", values.directory),
+        max_samples=read.one("max-samples", values.whole(1)),
+        reports=read.each("report", values.report),
+        baseline=read.one("baseline", values.baseline(updating)),
+        update_baseline=updating,
+        budget=read.one("budget", values.seconds),
+        timeout=read.one("timeout", values.seconds),
         typed=frozenset(key for key, value in typed.items() if value),
     )
     if settings.models and settings.samples is not None:
@@ -182,6 +189,10 @@ def settings_from(typed: Mapping[str, Any], ini: Mapping[str, Any], folder: Path
         )
     if settings.require_gpu and settings.device == "cpu":
         raise InvalidArgument("--collapse-require-gpu contradicts --collapse-device cpu")
+    if updating and settings.baseline is None:
+        raise InvalidArgument("--collapse-update-baseline needs --collapse-baseline: the file")
+    if settings.mode == "sequential":
+        _check_sequential(settings)
     for metric, (tolerate, detect) in EFFECTS.items():
         low = settings.tolerate.get(metric, tolerate)
         high = settings.detect.get(metric, detect)
@@ -191,6 +202,47 @@ def settings_from(typed: Mapping[str, Any], ini: Mapping[str, Any], folder: Path
                 f"got {low:g} and {high:g}"
             )
     return settings
+
+
+def _check_sequential(settings: Settings) -> None:
+    """Refuse what has no meaning where each check stops at a number of draws of its own."""
+    if settings.samples is not None:
+        raise InvalidArgument(
+            "--collapse-mode sequential contradicts --collapse-samples: a file's samples are "
+            "drawn already, and its order may not be that of drawing"
+        )
+    if settings.save_samples is not None:
+        raise InvalidArgument(
+            "--collapse-mode sequential contradicts --collapse-save-samples: each check stops at "
+            "draws of its own; the same seed draws them again"
+        )
+    if settings.max_samples is not None and settings.max_samples < LEAST_DRAWS:
+        raise InvalidArgument(
+            f"--collapse-max-samples must be {LEAST_DRAWS} or more in sequential mode; "
+            f"got {settings.max_samples}"
+        )
+
+
+def given_twice(arguments: Sequence[str]) -> str | None:
+    """Return what is wrong if an option that takes one value stands twice on a command line.
+
+    One in the ini file's ``addopts`` may be overridden, so ``arguments`` are those that were typed.
+    """
+    words = [str(word) for word in arguments]
+    for option in OPTIONS:
+        if option.many or option.metavar is None:
+            continue
+        places = [
+            i for i, w in enumerate(words) if w == option.flag or w.startswith(f"{option.flag}=")
+        ]
+        if len(places) > 1:
+            shown = [
+                words[i].partition("=")[2] if "=" in words[i] else " ".join(words[i + 1 : i + 2])
+                for i in places
+            ]
+            told = " and ".join(map(values.shown, shown))
+            return f"{option.flag} must be given once; got {told}"
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,15 +258,20 @@ class _Reader:
         return None if value is None else check(label, str(value).strip(), self.folder)
 
     def each(self, name: str, check: Callable[[str, str, Path], T]) -> tuple[T, ...]:
-        label, values = self.given(name)
+        label, texts = self.given(name)
         found: list[T] = []
-        for value in values or ():
+        for value in texts or ():
             item = check(label, str(value).strip(), self.folder)
             named = [known[0] if isinstance(known, tuple) else known for known in found]
             if (item[0] if isinstance(item, tuple) else item) in named:
-                raise InvalidArgument(f"{label} must be given once each; got {_shown(value)} again")
+                raise InvalidArgument(
+                    f"{label} must be given once each; got {values.shown(value)} again"
+                )
             found.append(item)
         return tuple(found)
+
+    def flag(self, name: str) -> bool:
+        return bool(self.given(name)[1])
 
     def given(self, name: str) -> tuple[str, Any]:
         option = next(option for option in OPTIONS if option.name == name)
@@ -223,132 +280,12 @@ class _Reader:
         return f"{option.key} (ini)", self.ini.get(option.key)
 
 
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
-
-
-def _refused(label: str, condition: str, value: object) -> InvalidArgument:
-    return InvalidArgument(f"{label} must {condition}; got {_shown(value)}")
-
-
-def _near(name: str, known: Sequence[str]) -> str:
-    near = get_close_matches(name, known, n=1)
-    return f": did you mean {near[0]!r}?" if near else ""
-
-
-def _number(value: str) -> float:
-    try:
-        return float(value)
-    except ValueError:
-        return math.nan
-
-
-def _rate(label: str, value: str, folder: Path) -> float:
-    rate = _number(value)
-    if not 0 < rate < 1:
-        raise _refused(label, "be a number in (0, 1)", value)
-    if rate < LEAST_RATE:
-        raise _refused(label, f"be {LEAST_RATE:g} or more, which permutations can show", value)
-    return rate
-
-
-def _seconds(label: str, value: str, folder: Path) -> float:
-    seconds = _number(value)
-    if not 0 < seconds < math.inf:
-        raise _refused(label, "be a positive number of seconds", value)
-    return seconds
-
-
-def _whole(least: int) -> Callable[[str, str, Path], int]:
-    def check(label: str, value: str, folder: Path) -> int:
-        digits = re.fullmatch(r"[0-9]{1,16}", value)
-        if not digits or not least <= int(value) < LARGEST:
-            raise _refused(label, f"be an integer in [{least}, 2**53)", value)
-        return int(value)
-
-    return check
-
-
-def _model(label: str, value: str, folder: Path) -> str:
-    if not value or value.startswith(":") or value.endswith(":"):
-        raise _refused(label, "be MODULE:ATTR, hf:PATH-OR-ID or a built-in name", value)
-    return value
-
-
-def _effect(label: str, value: str, folder: Path) -> tuple[str, float]:
-    name, equals, text = (part.strip() for part in value.partition("="))
-    if not equals:
-        raise _refused(label, "be NAME=X", value)
-    if name not in EFFECTS:
-        raise InvalidArgument(
-            f"{label} must name one of {', '.join(EFFECTS)}; "
-            f"got {_shown(name)}{_near(name, tuple(EFFECTS))}"
-        )
-    size = _number(text)
-    if not 0 <= size < 1:
-        raise _refused(label, f"be {name}=X with X in [0, 1)", value)
-    return name, size
-
-
-def _profile(label: str, value: str, folder: Path) -> str:
-    if value not in PROFILES:
-        raise InvalidArgument(
-            f"{label} must be one of {', '.join(PROFILES)}; "
-            f"got {_shown(value)}{_near(value, PROFILES)}"
-        )
-    return value
-
-
-def _device(label: str, value: str, folder: Path) -> str:
-    if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", value):
-        raise _refused(label, "be auto, cpu, cuda or cuda:N", value)
-    return value
-
-
-def _columns(label: str, value: str, folder: Path) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in value.split(","))
-    if not all(names) or len(set(names)) < len(names):
-        raise _refused(label, "be different names, separated by commas", value)
-    return names
-
-
-def _reference(label: str, value: str, folder: Path) -> str:
-    path = Path(value).expanduser()
-    looks_like_a_path = path.suffix or "/" in value
-    if not value or (looks_like_a_path and ":" not in value and not (folder / path).exists()):
-        raise _refused(label, "be an existing file or directory, or a built-in name", value)
-    return value
-
-
-def _existing(label: str, value: str, folder: Path) -> str:
-    if not value or not (folder / Path(value).expanduser()).exists():
-        raise _refused(label, "be an existing file or directory", value)
-    return value
-
-
-def _directory(label: str, value: str, folder: Path) -> Path:
-    path = folder / Path(value).expanduser()
-    if path.exists() and not path.is_dir():
-        raise _refused(label, "be a directory", value)
-    return path
-
-
-def _report(label: str, value: str, folder: Path) -> Path:
-    path = folder / Path(value).expanduser()
-    if path.suffix not in REPORTS:
-        raise _refused(label, f"end in {' or '.join(REPORTS)}, which is what is written", value)
-    if path.is_dir() or not path.parent.is_dir():
-        raise _refused(label, "be a file in an existing directory", value)
-    return path
-
-
 def _arguments(read: _Reader, models: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     label, texts = read.given("model-arg")
     if not texts:
         return {model: {} for model in models}
     if not models:
-        raise InvalidArgument(f"{label} needs --collapse-model; got {_shown(texts[0])}")
+        raise InvalidArgument(f"{label} needs --collapse-model; got {values.shown(texts[0])}")
     from collapse_bench.adapters import parse_arguments  # loads numpy, so only when it's needed
 
     return parse_arguments(texts, models, name=label)

@@ -5,12 +5,15 @@ Only the standard library and pytest are imported here.
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from collapse_bench.harness.accepted import LINES
 from collapse_bench.harness.collection import Survey
 from collapse_bench.harness.devices import resolve
+from collapse_bench.harness.inventory import claims, failures, guarantee, not_run, seen_in
 from collapse_bench.harness.ledger import COUNTED, Book, last_line, outcome_of
 from collapse_bench.harness.options import CONFORMANCE_MODELS
 from collapse_bench.harness.session import BOOK, SETTINGS, SURVEY, inputs_of
@@ -44,6 +47,10 @@ def header(config: pytest.Config) -> list[str]:
     if found.paper and (settings.models or settings.samples):
         option = "--collapse-model" if settings.models else "--collapse-samples"
         remarks.append(f"suites/paper brings its own models: {option} doesn't apply there")
+    remarks += [found.unfit[gate] for gate in sorted(found.unfit)]
+    mode = []
+    if settings.mode == "sequential":
+        mode = ["mode sequential: each check draws until it is decided"]
     return header_lines(
         seed=settings.seed,
         profile=settings.profile,
@@ -52,7 +59,7 @@ def header(config: pytest.Config) -> list[str]:
             "alpha": settings.alpha,
             "beta": settings.beta,
             "max_samples": None if settings.samples else settings.max_samples,
-            "cases": found.sentences,
+            "cases": [*mode, *found.sentences],
         }
         if found.in_force
         else None,
@@ -93,7 +100,7 @@ def write_section(config: pytest.Config, terminal: TerminalReporter) -> None:
         ]
     blocks = [block for block in blocks if block[1]]
     tables = [] if book.usage or config.option.collectonly else _conformance(config, verbosity)
-    if verbosity < -1 or not (blocks or tables):
+    if verbosity < -1 or not (blocks or tables or config.stash.get(LINES, [])):
         return
     terminal.section("collapse")
     for line, status in tables:
@@ -103,6 +110,8 @@ def write_section(config: pytest.Config, terminal: TerminalReporter) -> None:
         for name, record in lines:
             color = COLORS.get(_outcome(record), "yellow")
             terminal.write_line(check_line(name, record), **{color: True})
+    for line in config.stash.get(LINES, []):
+        terminal.write_line(line)
     if verbosity >= 0 and blocks and book.ledgers and book.checks:
         from collapse_bench.gates import FOOTER
 
@@ -209,9 +218,13 @@ def report(config: pytest.Config, exitstatus: int) -> dict[str, Any]:
                 **{name: case.get(name) for name in FACTS},
             }
         )
+    seen = seen_in(config)
     return document(
         seed=settings.seed,
-        environment=environment(resolve(settings.device) if anything(config) else None),
+        environment=environment(
+            resolve(settings.device) if anything(config) else None,
+            ["pytest", *map(str, config.invocation_params.args)],
+        ),
         summary={
             **book.counts(free=True),
             "outcome": book.outcome(exitstatus),
@@ -226,6 +239,16 @@ def report(config: pytest.Config, exitstatus: int) -> dict[str, Any]:
         trajectories=sorted(book.trajectories.values(), key=lambda r: (r["id"], r["scenario"])),
         conformance=[book.conformance[key] for key in sorted(book.conformance)],
         recorded=sorted(book.recorded.values(), key=lambda r: (r["id"], r["scenario"])),
+        claims=claims(book, seen),
+        not_run=not_run(book, seen),
+        failures=failures(book, seen),
+        notes=book.notes(settings.min_checks),
+        guarantee=guarantee(book),
+        options={
+            field.name: getattr(settings, field.name)
+            for field in fields(settings)
+            if field.name not in UNSAID
+        },
     )
 
 
@@ -238,4 +261,7 @@ FACTS = (
     "reference_size",
     "reference_sha256",
     "columns",
+    "shapes",
 )
+# Settings that aren't said in the report: how they were given, and where it is written.
+UNSAID = ("typed", "reports")

@@ -1,13 +1,13 @@
 """The JSON report: everything a session judged, for programs.
 
-Schema 1; later versions add fields only, or the number rises.
+Schema 1, as `report.schema.json` beside this file says in JSON Schema. Later versions add fields
+only, which are then optional there, or the number rises.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import os
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import collapse_bench
+from collapse_bench.reports.files import write_text
 
 __all__ = ["SCHEMA", "document", "environment", "plain", "write"]
 
@@ -23,8 +24,8 @@ SCHEMA = 1
 PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "transformers", "datasets", "pot", "pytest")
 
 
-def environment(device: str | None) -> dict[str, Any]:
-    """Return where and when this session ran: versions, platform, device, date in UTC.
+def environment(device: str | None, command: Sequence[str] = ()) -> dict[str, Any]:
+    """Return where, when and how a session ran: versions, platform, device, UTC date, command.
 
     Versions are read from the installed packages' metadata: nothing is imported.
     """
@@ -39,6 +40,7 @@ def environment(device: str | None) -> dict[str, Any]:
         "platform": platform.platform(),
         "device": device,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": list(command),
     }
 
 
@@ -52,11 +54,33 @@ def document(
     trajectories: Sequence[Mapping[str, Any]],
     recorded: Sequence[Mapping[str, Any]] = (),
     conformance: Sequence[Mapping[str, Any]] = (),
+    claims: Sequence[Mapping[str, Any]] = (),
+    not_run: Sequence[Mapping[str, Any]] = (),
+    failures: Sequence[Mapping[str, Any]] = (),
+    notes: Sequence[str] = (),
+    guarantee: str | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the report of a session as plain JSON types.
 
-    ``recorded`` holds verdicts outside every ledger, in the form of ``checks``; ``conformance``
-    one record a model and check.
+    Parameters
+    ----------
+    recorded
+        Verdicts outside every ledger, in the form of ``checks``.
+    conformance
+        One record a model and check.
+    claims
+        One record a test of the paper's suite: ``nodeid``, ``status``, ``reason``.
+    not_run
+        Declared checks that have no verdict: ``id``, ``model``, ``reason``.
+    failures
+        Tests that failed for another reason than a check or a claim: ``nodeid``, ``reason``.
+    notes
+        Sentences that belong to the outcome.
+    guarantee
+        The promise of the gates, if any has judged.
+    options
+        What the plugin's options came to.
     """
     return {
         "schema": SCHEMA,
@@ -69,6 +93,12 @@ def document(
         "conformance": plain(conformance),
         "trajectories": plain(trajectories),
         "recorded": plain(recorded),
+        "claims": plain(claims),
+        "not_run": plain(not_run),
+        "failures": plain(failures),
+        "notes": plain(notes),
+        "guarantee": guarantee,
+        "options": plain(options),
     }
 
 
@@ -97,13 +127,4 @@ def write(report: Mapping[str, Any], path: Path) -> None:
     OSError
         If the file can't be written; an older one is left as it was.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("w", encoding="ascii") as file:
-            json.dump(report, file, indent=1, allow_nan=False)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_text(json.dumps(report, indent=1, allow_nan=False) + "\n", path)

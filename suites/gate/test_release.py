@@ -1,4 +1,4 @@
-"""A model before its release: does it lose tails, variance or shape against the reference?
+"""A model of numbers before its release: does it lose tails, variance or shape?
 
 The model comes from ``--collapse-model`` (or its samples from ``--collapse-samples``), the
 reference from ``--collapse-reference``. Without them the exact law of ``two-gaussians`` is judged
@@ -15,6 +15,7 @@ from collapse_bench.models import Gaussian
 
 # The tests below that share the gate's alpha. A constant: selecting some of them changes nothing.
 COLLAPSE_CHECKS = ("test_tail_mass", "test_variance", "test_wasserstein")
+COLLAPSE_KINDS = ("numbers",)  # what a reference of theirs holds
 
 COMPONENTS = 8  # of 64 pixels; they hold two thirds of the digits' variance
 DRAWS = 5_000

@@ -7,7 +7,7 @@ from collapse_bench.errors import InvalidArgument
 
 
 def test_names():
-    assert BUILT_IN == ("digits", "two-gaussians", "zipf")
+    assert BUILT_IN == ("digits", "pydoc", "two-gaussians", "zipf")
 
 
 def test_digits_are_those_of_scikit_learn():

@@ -11,8 +11,8 @@ from collapse_bench.data import load_reference, load_samples
 from collapse_bench.errors import InvalidArgument, InvalidSamples, InvalidSpec
 
 SENTENCE = re.escape(
-    "reference must be a built-in (digits, two-gaussians, zipf), a .csv, .jsonl, .npy, .npz or "
-    ".parquet file or a directory saved by datasets; got reference="
+    "reference must be a built-in (digits, pydoc, two-gaussians, zipf), a .csv, .jsonl, .npy, "
+    ".npz, .parquet or .txt file or a directory saved by datasets; got reference="
 )
 
 
@@ -35,7 +35,7 @@ def here(tmp_path, monkeypatch):
         ("model.pkl", "'model.pkl': pickles are not loaded, because loading one runs code stored"),
         ("model.pt", "'model.pt': pickles are not loaded"),
         ("rows.joblib", "'rows.joblib': pickles are not loaded"),
-        ("notes.txt", "'notes.txt': .txt files are not read$"),
+        ("notes.md", "'notes.md': .md files are not read$"),
         ("rows.xlsx", "'rows.xlsx': .xlsx files are not read$"),
         ("rows.csv.gz", "'rows.csv.gz': .gz files are not read$"),
         ("plain", "'plain': its name has no suffix$"),
@@ -52,7 +52,7 @@ def here(tmp_path, monkeypatch):
 def test_what_is_not_read_is_told_in_one_sentence(here, spec, ending):
     (here / "real.csv").write_text("x\n1\n")
     (here / "folder").mkdir()
-    for name in ("plain", "notes.txt", "model.pkl"):
+    for name in ("plain", "notes.md", "model.pkl"):
         (here / name).write_text("1")
     (here / "empty.csv").touch()
     (here / "packed.csv").write_bytes(b"\x1f\x8b\x08\x00 and so on")
@@ -135,12 +135,13 @@ def test_the_same_rows_are_the_same_set_in_every_format(here):
     assert len({load_reference(f"a.{form}").sha256 for form in ("csv", "parquet", "jsonl")}) == 1
 
 
-@pytest.mark.parametrize("kind", ["tokens", "words"])
-def test_other_kinds_are_refused(here, kind):
+def test_other_kinds_are_refused(here):
     np.save(here / "a.npy", [1.0])
 
-    with pytest.raises(InvalidArgument, match=f"got kind='{kind}'"):
-        load_reference("a.npy", kind=kind)
+    with pytest.raises(InvalidArgument, match="got kind='words'"):
+        load_reference("a.npy", kind="words")
+    with pytest.raises(InvalidSamples, match=r"a\.npy must be token blocks of shape"):
+        load_reference("a.npy", kind="tokens")
 
 
 def test_numbers_asked_of_text_are_refused(here):

@@ -81,7 +81,7 @@ def test_integers_are_codes_when_said(write, form):
 def test_text_among_numbers_is_refused_by_name(write, form):
     with pytest.raises(
         InvalidSamples,
-        match=r"reference must have numeric columns, or one column of codes; got reference=.* "
+        match=r"must have numeric columns, or one column of codes or of lists of tokens; got .* "
         r"with 'name \(.*string\)': choose those to judge with --collapse-columns",
     ):
         load_reference(write(form, FRAME))
@@ -192,7 +192,7 @@ def test_categories_and_class_labels_are_codes(tmp_path):
     assert load_samples(tmp_path / "saved").values.tolist() == [0, 1, 1]
 
 
-@pytest.mark.parametrize("cell", [[1, 2], {"a": 1}, "2020-01-01"])
+@pytest.mark.parametrize("cell", [[1.5, 2], {"a": 1}, "2020-01-01"])
 def test_lists_records_and_times_are_refused_by_type(tmp_path, cell):
     (tmp_path / "t.jsonl").write_text(json.dumps({"x": cell}) + "\n")
 

@@ -1,5 +1,6 @@
 """Sessions of pytest on files of a test's own, and small samples to judge in them."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -77,6 +78,26 @@ def judge(session, coarse):
 def gate(session):
     """Run the shipped gate with any options."""
     return lambda *arguments: session(*GATE, *arguments)
+
+
+@pytest.fixture
+def report(pytester):
+    """Return the report that a session wrote to ``r.json``."""
+    return lambda: json.loads((pytester.path / "r.json").read_text())
+
+
+@pytest.fixture
+def verdicts(report):
+    """Return the verdicts of a session by the id of the check, and nothing of where it ran."""
+
+    def found():
+        left_out = {"nodeid", "seconds"}
+        return {
+            check["id"]: {name: value for name, value in check.items() if name not in left_out}
+            for check in report()["checks"]
+        }
+
+    return found
 
 
 @pytest.fixture

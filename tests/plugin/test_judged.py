@@ -167,7 +167,7 @@ def test_saved_draws_are_judged_again_to_the_same_verdict(judged, gate, pytester
     reference = halved[0] if halved else "reference.npy"
     gate(
         f"--collapse-samples={draws}",
-        *coarse,
+        *coarse[1:],
         f"--collapse-reference={reference}",
         "--collapse-report=again.json",
     )
@@ -286,7 +286,7 @@ def test_columns_are_chosen_and_matched_by_name(gate, coarse, pytester):
     write("real.csv", a=first.tolist(), b=(100 * second).tolist())
     write("made.csv", b=(-100 * second).tolist(), x=extra.tolist(), a=(-first).tolist())
     result = gate(
-        *coarse,
+        *coarse[1:],
         "--collapse-reference=real.csv",
         "--collapse-samples=made.csv",
         "--collapse-columns=a,b",

@@ -1,13 +1,20 @@
 """What each option accepts, and the sentence for what it doesn't."""
 
 import inspect
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from collapse_bench.errors import InvalidArgument
-from collapse_bench.harness.options import EFFECTS, OPTIONS, settings_from
+from collapse_bench.harness.options import (
+    EFFECTS,
+    LEAST_DRAWS,
+    OPTIONS,
+    given_twice,
+    settings_from,
+)
 
 
 @pytest.fixture
@@ -64,6 +71,7 @@ def test_any_rate_between_is_taken_as_it_is(rate, tmp_path_factory):
         ("max_samples", "0", r"--collapse-max-samples must be an integer in \[1,"),
         ("min_checks", "x", "--collapse-min-checks must be an integer"),
         ("profile", "papre", "one of smoke, ci, paper; got 'papre': did you mean 'paper'?"),
+        ("mode", "seqential", "one of fixed, sequential; got 'seqential': did you mean 'sequen"),
         ("device", "gpu", "auto, cpu, cuda or cuda:N; got 'gpu'"),
         ("device", "cuda:", "auto, cpu, cuda or cuda:N"),
         ("columns", "a,,b", "different names, separated by commas; got 'a,,b'"),
@@ -86,14 +94,14 @@ def test_what_is_out_of_range_is_refused_in_one_sentence(read, name, value, word
         (
             "tolerate",
             "tail=0.1",
-            "tail_mass, variance, wasserstein, drift; got 'tail'.*did you mean 'tail",
+            "tail_mass, variance, wasserstein, support, drift; got 'tail'.*did you mean 'tail",
         ),
         ("tolerate", "variance", "must be NAME=X; got 'variance'"),
         ("tolerate", "variance=nan", r"variance=X with X in \[0, 1\); got 'variance=nan'"),
         ("detect", "variance=1.5", r"X in \[0, 1\)"),
         ("tolerate", "variance=0.2", "below --collapse-detect variance; got 0.2 and 0.2"),
         ("detect", "variance=0.01", "below --collapse-detect variance; got 0.05 and 0.01"),
-        ("report", "r.html", "end in .json, which is what is written; got 'r.html'"),
+        ("report", "r.txt", "end in .json or .html or .md, which is what is written; got 'r.txt'"),
         ("report", "nowhere/r.json", "a file in an existing directory"),
         ("model", ":attr", "MODULE:ATTR, hf:PATH-OR-ID or a built-in name; got ':attr'"),
         ("model", "mod:", "MODULE:ATTR"),
@@ -133,6 +141,44 @@ def test_a_model_and_samples_exclude_each_other(read, tmp_path):
     (tmp_path / "s.npy").touch()
     with pytest.raises(InvalidArgument, match="exclude each other"):
         read(model=["gaussian"], samples="s.npy")
+
+
+def test_evidence_is_looked_at_as_often_as_the_gates_do():
+    from collapse_bench.gates import sequential
+
+    assert LEAST_DRAWS == sequential.GRID
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"samples": "s.npy"}, "sequential contradicts --collapse-samples: a file's samples"),
+        ({"save_samples": "kept"}, "sequential contradicts --collapse-save-samples"),
+        ({"max_samples": "199"}, "--collapse-max-samples must be 200 or more.*; got 199"),
+    ],
+)
+def test_what_sequential_mode_excludes_is_told(read, tmp_path, given, words):
+    (tmp_path / "s.npy").touch()
+    with pytest.raises(InvalidArgument, match=words):
+        read(mode="sequential", **given)
+    assert read(**given).mode == "fixed"
+    assert read(ini={"mode": "sequential"}, max_samples="200").mode == "sequential"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--collapse-seed=1", "--collapse-seed=2"], "--collapse-seed .* got '1' and '2'"),
+        (["--collapse-seed", "1", "x", "--collapse-seed=1"], "--collapse-seed .* got '1' and '1'"),
+        (["--collapse-seed=1", "--collapse-seeds=2", "-k", "collapse-seed"], None),
+        (["--collapse-model=a", "--collapse-model=b"], None),
+        (["--collapse-require-gpu", "--collapse-require-gpu"], None),
+    ],
+)
+def test_an_option_of_one_value_is_given_once(arguments, words):
+    found = given_twice(arguments)
+
+    assert found is None if words is None else re.search(words, found)
 
 
 def test_a_required_gpu_contradicts_the_cpu(read):
@@ -177,6 +223,7 @@ def test_every_option_has_a_twin_of_its_name():
         "collapse_min_checks",
         "collapse_save_samples",
         "collapse_max_samples",
+        "collapse_update_baseline",
     ]
 
 
