@@ -157,7 +157,7 @@ class Gate:
         if budget is not None:
             check_count("budget", budget)
         if self.mode == "fixed":
-            return self.judge(draw(min(self._planned(), budget or LARGEST)))
+            return self.judge(draw(min(self.planned_size(), budget or LARGEST)))
         courses = [
             course_of(check.setting, self.reference, self.levels, budget=budget, seed=self.seed)
             for check in self.checks
@@ -171,7 +171,7 @@ class Gate:
                     course.see(block, draws, last=len(draws) >= longest)
         return _result(tuple(course.verdict for course in courses if course.verdict is not None))
 
-    def _planned(self) -> int:
+    def planned_size(self) -> int:
         """Return the samples with which every check can be decided both ways."""
         found = [
             check_plan(check.setting, self.reference, self.levels, len(self.reference))

@@ -54,7 +54,7 @@ def test_the_spending_is_all_of_the_level_and_no_more():
 def test_a_healthy_tail_passes_and_a_lost_one_fails_with_fewer_draws(scale, outcome):
     result, model = run(scale)
     (verdict,) = result.verdicts
-    fixed = Gate(REFERENCE, TAIL, seed=3)._planned()
+    fixed = Gate(REFERENCE, TAIL, seed=3).planned_size()
 
     assert result.outcome == verdict.outcome == outcome
     assert verdict.statistic == "exceedance_e_process"
@@ -195,8 +195,8 @@ def test_a_fixed_gate_draws_what_is_planned_in_one_call():
     gate = Gate(REFERENCE, TAIL, seed=3)
     result = gate.run(model)
 
-    assert model.calls == [gate._planned()]
-    assert result == gate.judge(Model()(gate._planned()))
+    assert model.calls == [gate.planned_size()]
+    assert result == gate.judge(Model()(gate.planned_size()))
     few = Model()
     gate.run(few, budget=500)
     assert few.calls == [500]
