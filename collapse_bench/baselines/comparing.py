@@ -197,11 +197,15 @@ def compare_entries(
         )
         note = None
         if was.samples_sha256 is not None and was.samples_sha256 == now.samples_sha256:
-            # the same rows against the same rows: whatever was lost, it is the same
-            changes = tuple(
-                replace(change, word="equivalent", low=0.0, high=0.0) for change in changes
-            )
-            note = "the same samples were judged"
+            if was.estimate == now.estimate:
+                # the same rows against the same rows: whatever was lost, it is the same
+                changes = tuple(
+                    replace(change, word="equivalent", low=0.0, high=0.0) for change in changes
+                )
+                note = "the same samples were judged"
+            else:
+                changes = tuple(replace(change, word="can't tell") for change in changes)
+                note = "of the same samples other numbers are on record: one of the two was edited"
         found.append(Comparison(now.id, _worst(changes), was, now, changes, note))
     return found
 

@@ -35,6 +35,11 @@ Units = tuple[NDArray[np.float64], NDArray[np.float64]]
 LEAST_HITS = 20
 
 
+# Relabelling is exact for units of one law and asymptotically valid otherwise: where units of one
+# sample are several times as long as the other's, so many of each are wanted.
+UNEVEN, ENOUGH_UNEVEN = 3.0, 400
+
+
 class Judged(Protocol):
     """The settings of a check that matter here."""
 
@@ -78,6 +83,9 @@ def evidence(
     if min(len(ours[0]), len(theirs[0])) < 2 or theirs[0].sum() == 0:
         untold = growth_untold(statistic, quantity, check.growth)
         return Evidence(statistic, quantity, withheld=withheld, notes=notes, growth=untold)
+    if (uneven := _uneven(ours[1], theirs[1])) is not None:
+        untold = growth_untold(statistic, quantity, check.growth)
+        return Evidence(statistic, quantity, withheld=uneven, notes=notes, growth=untold)
     rng = generator(seed, "check", check.metric, "relabel")
     test = rate_test(ours, theirs, permutations=check.permutations, rng=rng)
     low, high = test.bounds(alpha=at.alpha, beta=at.beta)
@@ -190,3 +198,15 @@ def growth_of(
         pvalue_fail=test.pvalue_pass(-tolerate),
         pvalue_pass=test.pvalue_fail(-detect),
     ), ()
+
+
+def _uneven(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> str | None:
+    """Return why units of such lengths, shapes (N,) and (M,), show nothing; None if they do."""
+    means = float(ours.mean()), float(theirs.mean())
+    enough = min(len(ours), len(theirs)) >= ENOUGH_UNEVEN
+    if enough or max(means) <= UNEVEN * min(means):
+        return None
+    return (
+        f"{means[0]:.3g} rows a unit beside {means[1]:.3g} of the reference's take "
+        f"{ENOUGH_UNEVEN} units of each"
+    )

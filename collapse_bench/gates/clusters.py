@@ -55,7 +55,12 @@ def units_of(ids: Any, *, name: str, rows: int) -> NDArray[np.intp]:
             f"missing, the first that of row {missing[0]}: {given[missing[0]]!r}"
         )
     numbers: dict[Any, int] = {}  # as Python compares them: 1 is 1.0, and isn't "1"
-    units = np.array([numbers.setdefault(one, len(numbers)) for one in given], dtype=np.intp)
+    try:
+        units = np.array([numbers.setdefault(one, len(numbers)) for one in given], dtype=np.intp)
+    except TypeError as error:
+        raise InvalidArgument(
+            f"clusters must be ids that can be told apart, numbers or strings; {error}"
+        ) from error
     if len(numbers) < 2:
         raise InvalidArgument(
             f"clusters must name two clusters of {name} or more; all of its {rows:,} rows are of "

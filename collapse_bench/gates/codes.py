@@ -97,4 +97,4 @@ def foreign_note(samples: Codes, reference: Codes) -> tuple[str, ...]:
     if not share:
         return ()
     what = "codes" if samples.units is None else "tokens"
-    return (f"{share:.2g} of the generated {what} are of states that the reference lacks",)
+    return (f"{share:.2%} of the generated {what} are of states that the reference lacks",)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from collapse_bench.errors import InvalidArgument
+from collapse_bench.errors import InvalidArgument, InvalidSamples
 from collapse_bench.gates.checks import Check, as_checks, defaults_of, kind_of
 from collapse_bench.gates.evidence import check_kind
 from collapse_bench.gates.judge import judge
@@ -157,7 +157,12 @@ class Gate:
         if budget is not None:
             check_count("budget", budget)
         if self.mode == "fixed":
-            return self.judge(draw(min(self.planned_size(), budget or LARGEST)))
+            size = min(self.planned_size(), budget or LARGEST)
+            drawn = draw(size)
+            if not hasattr(drawn, "__len__") or len(drawn) != size:
+                found = len(drawn) if hasattr(drawn, "__len__") else type(drawn).__name__
+                raise InvalidSamples(f"draw({size}) must return {size} rows; got {found}")
+            return self.judge(drawn)
         courses = [
             course_of(check.setting, self.reference, self.levels, budget=budget, seed=self.seed)
             for check in self.checks

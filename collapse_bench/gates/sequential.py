@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from collapse_bench.errors import InvalidSamples
+from collapse_bench.errors import InvalidArgument, InvalidSamples
 from collapse_bench.gates.evidence import Evidence, Setting, check_kind, growth_untold
 from collapse_bench.gates.judge import conclude, judge
 from collapse_bench.gates.levels import LEAST_ROWS, Levels
@@ -54,6 +54,7 @@ class Draws:
     chunk: int
     blocks: list[Any] = field(default_factory=list)
     _spare: list[Any] = field(default_factory=list)
+    _last: Data | None = None
 
     def block(self) -> Data:
         """Draw on until there is one more block, and return it.
@@ -64,19 +65,35 @@ class Draws:
             If a call returns other than as many rows as were asked for, or rows of another kind.
         """
         while sum(map(len, self._spare)) < GRID:
-            drawn = self.source(self.chunk)
-            found = len(drawn) if hasattr(drawn, "__len__") else None
-            if found != self.chunk:
-                raise InvalidSamples(
-                    f"draw({self.chunk}) must return {self.chunk} rows; got {found} of them"
-                    if found is not None
-                    else f"draw({self.chunk}) must return rows; got {type(drawn).__name__}"
-                )
-            self._spare.append(drawn)
+            self._spare.append(self._call())
         rows = _joined(self._spare)
         self.blocks.append(rows[:GRID])
         self._spare = [rows[GRID:]] if len(rows) > GRID else []
-        return read_samples(self.blocks[-1], self.reference, self.kind)
+        block = read_samples(self.blocks[-1], self.reference, self.kind)
+        if self._last is not None and _repeats(self._last, block):
+            raise InvalidSamples(
+                f"draw must return new rows in each call; got the same {GRID} rows twice: is the "
+                "model seeded anew in each call?"
+            )
+        self._last = block
+        return block
+
+    def _call(self) -> Any:
+        """Return what one call draws, a copy of its own."""
+        drawn = self.source(self.chunk)
+        if hasattr(drawn, "detach"):
+            drawn = drawn.detach().cpu().numpy()
+        if not isinstance(drawn, list | tuple | np.ndarray):
+            raise InvalidSamples(
+                f"draw({self.chunk}) must return an array or a list of rows; "
+                f"got {type(drawn).__name__}"
+            )
+        found = 0 if isinstance(drawn, np.ndarray) and drawn.ndim == 0 else len(drawn)
+        if found != self.chunk:
+            raise InvalidSamples(
+                f"draw({self.chunk}) must return {self.chunk} rows; got {found} of them"
+            )
+        return np.array(drawn) if isinstance(drawn, np.ndarray) else list(drawn)
 
     def all(self) -> Data:
         """Return every row of the blocks drawn so far."""
@@ -87,13 +104,24 @@ class Draws:
 
 
 def _joined(parts: list[Any]) -> Any:
+    """Return the rows of several calls as one array or list."""
     if len(parts) == 1:
         return parts[0]
-    if isinstance(parts[0], list):
+    if not all(isinstance(part, np.ndarray) for part in parts):
         return [row for part in parts for row in part]
-    if hasattr(parts[0], "detach"):
-        parts = [part.detach().cpu().numpy() for part in parts]
-    return np.concatenate([np.asarray(part) for part in parts])
+    shapes = {part.shape[1:] for part in parts}
+    if len(shapes) > 1:
+        raise InvalidSamples(
+            "draw must return rows of one shape in each call; got shapes "
+            f"{', '.join(str(('n', *shape)) for shape in sorted(shapes))}".replace("'n'", "n")
+        )
+    return np.concatenate(parts)
+
+
+def _repeats(last: Data, block: Data) -> bool:
+    """Return whether two blocks are the same, and vary so much that chance doesn't explain it."""
+    same = len(last.values) == len(block.values) and bool((last.values == block.values).all())
+    return same and len(np.unique(block.values, axis=0)) > GRID // 2
 
 
 class Course(Protocol):
@@ -141,6 +169,13 @@ def course_of(
     if isinstance(setting, Support) and setting.depth is None:
         # One depth at every look: the loss must not change its meaning on the way.
         setting = replace(setting, depth=min(planned, len(reference), DEPTH))
+    depth = getattr(setting, "depth", None) or 1
+    if budget is not None and depth > budget:
+        raise InvalidArgument(
+            f"budget must be at least the depth that states are counted in, {depth:,}; "
+            f"got budget={budget}"
+        )
+    planned = max(planned, _on_grid(depth))
     return Looks(setting, reference, levels, planned, seed)
 
 

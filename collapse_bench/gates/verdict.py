@@ -150,6 +150,8 @@ def _number(value: float | None) -> str:
 
 
 def _pvalue(value: float | None) -> str:
+    if value == 0:  # too small for a float, not nothing
+        return "< 1e-300"
     return "?" if value is None else f"{value:.2g}"
 
 

@@ -189,6 +189,7 @@ def settings_from(typed: Mapping[str, Any], ini: Mapping[str, Any], folder: Path
         )
     if settings.require_gpu and settings.device == "cpu":
         raise InvalidArgument("--collapse-require-gpu contradicts --collapse-device cpu")
+    _check_reports(settings, folder)
     if updating and settings.baseline is None:
         raise InvalidArgument("--collapse-update-baseline needs --collapse-baseline: the file")
     if settings.mode == "sequential":
@@ -243,6 +244,18 @@ def given_twice(arguments: Sequence[str]) -> str | None:
             told = " and ".join(map(values.shown, shown))
             return f"{option.flag} must be given once; got {told}"
     return None
+
+
+def _check_reports(settings: Settings, folder: Path) -> None:
+    """Refuse reports that would replace what is read."""
+    for name in ("samples", "reference", "baseline"):
+        read = getattr(settings, name)
+        for report in settings.reports:
+            if read is not None and (folder / Path(read)).resolve() == report.resolve():
+                raise InvalidArgument(
+                    f"--collapse-report must not be the file of --collapse-{name}; "
+                    f"got {values.shown(str(read))} for both"
+                )
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,9 @@ from collapse_bench.statistics.spread import crossing
 
 __all__ = ["RateTest", "rate_test"]
 
+# A rate this small beside the reference's is rounding: of samples that don't vary, say.
+ROUNDING = 1e-12
+
 # x w-moments of a unit, and how often x is a factor of each: a margin scales the reference's x.
 POWERS = np.array([0, 1, 0, 2, 1, 0])  # of 1, x, w, x x, x w, w w
 
@@ -78,7 +81,7 @@ class RateTest:
 
         None: no loss, however negative, is rejected as too small.
         """
-        if self.generated[1] == 0:  # nothing was met: no margin changes what is observed but 1
+        if self.loss > 1 - ROUNDING:  # nothing was met: no margin changes what is observed but 1
             return (1.0 if self.pvalue_fail(0.0) <= alpha else None), 1.0
         center = math.log1p(-self.loss)
         low = crossing(self.pvalue_fail, alpha, center, 0.05)

@@ -361,3 +361,30 @@ def test_ids_of_several_types_and_named_columns_are_read():
     assert (verdict.size, verdict.estimate) == (60, 0)
     rows = read_samples(table, read_reference(table, None, seed=0), None, clusters=ids)
     assert rows.columns == ("price",)
+
+
+def test_samples_that_do_not_vary_are_a_total_loss_by_cluster_too():
+    rng = generator(0)
+    ids = np.arange(2_000) % 50, np.arange(4_000) % 100
+    found = check_variance(np.zeros(2_000), rng.normal(size=4_000), clusters=ids)
+
+    assert found.outcome == "fail"
+    assert (found.estimate, found.high) == (pytest.approx(1.0, abs=1e-9), 1.0)
+
+
+def test_clusters_of_very_different_lengths_need_to_be_many():
+    rng = generator(1)
+    rows = rng.normal(size=60), rng.normal(size=4_800)
+    ids = np.arange(60), np.arange(4_800) // 40
+    for check in (check_variance, check_tail_mass):
+        found = check(*rows, clusters=ids, mass=0.2) if check is check_tail_mass else check(
+            *rows, clusters=ids
+        )  # fmt: skip
+        assert found.outcome == "inconclusive"
+        assert "1 rows a unit beside 40 of the reference's take 400 units of each" in found.reason
+
+
+def test_ids_that_can_not_be_told_apart_are_refused():
+    rows = generator(2).normal(size=4)
+    with pytest.raises(InvalidArgument, match="clusters must be ids that can be told apart"):
+        check_variance(rows, rows, clusters=([{}, {}, {}, {}], [1, 1, 2, 2]))

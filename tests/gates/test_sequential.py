@@ -172,7 +172,9 @@ def test_a_tail_of_too_few_rows_is_inconclusive_at_once():
     ("draw", "message"),
     [
         (lambda size: np.zeros(size - 1), r"draw\(200\) must return 200 rows; got 199"),
-        (lambda size: None, r"draw\(200\) must return rows; got NoneType"),
+        (lambda size: None, r"draw\(200\) must return an array or a list of rows; got NoneType"),
+        (lambda size: np.float64(1), r"draw\(200\) must return an array or a list .* got float64"),
+        (lambda size: np.array(1.0), r"draw\(200\) must return 200 rows; got 0"),
         (lambda size: np.full(size, np.nan), "samples must be finite"),
         (lambda size: np.zeros((size, 2)), "samples must have 1 columns"),
     ],
@@ -247,3 +249,51 @@ def test_states_are_counted_in_as_many_draws_at_every_look():
     assert course.setting.depth == min(course.planned, 1_000)
     assert min(course.shares) >= course.setting.depth
     assert sum(course.shares.values()) == pytest.approx(1, rel=1e-12)
+
+
+def test_the_same_rows_again_are_no_evidence():
+    rows = generator(0).normal(size=GRID)
+    with pytest.raises(InvalidSamples, match="got the same 200 rows twice: is the model seeded an"):
+        Gate(REFERENCE, TAIL, mode="sequential").run(lambda size: rows)
+    # of few values blocks may well be alike
+    coins = Gate(generator(1).integers(0, 2, 5_000), [Check("support", kind="codes")],
+                 mode="sequential")  # fmt: skip
+    assert coins.run(lambda size: np.arange(size) % 2).outcome == "inconclusive"
+
+
+def test_a_model_may_use_its_array_again():
+    array, rng = np.empty(GRID), generator(4)
+
+    def draw(size):
+        array[:] = 0.8 * rng.normal(size=size)
+        return array
+
+    checks = [Check("variance", permutations=999)]
+    reused = Gate(REFERENCE, checks, mode="sequential", seed=3).run(draw)
+    assert reused == run(0.8, checks, seed=4)[0]
+
+
+def test_blocks_of_other_widths_are_refused():
+    widths = iter(range(3, 100))
+    with pytest.raises(InvalidSamples, match=r"rows of one shape in each call; got shapes \(n, 3"):
+        Gate(
+            generator(0).integers(0, 9, (60, 5)),
+            [Check("support", kind="tokens")],
+            mode="sequential",
+        ).run(lambda size: generator(1).integers(0, 9, (size, next(widths))), chunk=150)
+
+
+def test_a_budget_below_the_depth_is_refused():
+    gate = Gate(
+        np.arange(9_000) % 700, [Check("support", kind="codes", depth=5_000)], mode="sequential"
+    )
+    with pytest.raises(
+        InvalidArgument, match=r"budget must be at least the depth .* 5,000; got bu"
+    ):
+        gate.run(lambda size: np.arange(size), budget=400)
+
+
+def test_a_fixed_gate_counts_what_it_was_given():
+    gate = Gate(REFERENCE, TAIL)
+    with pytest.raises(InvalidSamples, match=r"must return \d+ rows; got 50"):
+        gate.run(lambda size: generator(0).normal(size=50))

@@ -45,7 +45,7 @@ def test_states_that_the_reference_lacks_stand_beside():
     found = check_support(np.r_[drawn(4_500, 1), np.arange(5_000, 5_500)], reference, kind="codes")
     share = float((~np.isin(np.r_[drawn(4_500, 1), np.arange(5_000, 5_500)], reference)).mean())
 
-    assert f"{share:.2g} of the generated codes are of states that the reference" in found.reason
+    assert f"{share:.2%} of the generated codes are of states that the reference" in found.reason
     assert share > 0.1
 
 

@@ -70,6 +70,14 @@ def test_a_verdict_is_the_same_beside_a_baseline(releases, pytester):
         (["--collapse-update-baseline"], "--collapse-update-baseline needs --collapse-baseline"),
         (["--collapse-baseline=none.json"], "must be an existing file, or give --collapse-update"),
         (["--collapse-baseline=real.npy"], "baseline"),
+        (
+            [
+                "--collapse-baseline=kept.json",
+                "--collapse-update-baseline",
+                "--collapse-report=kept.json",
+            ],
+            "--collapse-report must not be the file of --collapse-baseline",
+        ),
     ],
 )
 def test_what_is_no_baseline_stops_the_run_before_any_test(releases, options, sentence):
