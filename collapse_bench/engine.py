@@ -27,6 +27,8 @@ REPLACE = Replace()
 
 # Values held at once by a block of replicates: 2e7 float64 are 160 MB.
 BLOCK_VALUES = 20_000_000
+# Values of one metric in all lineages and generations: 2**28 float64 are 2 GiB.
+MOST_MEASURED = 2**28
 LEAST_EVALUATION = 1_000  # draws, for metrics in their sample form
 
 
@@ -55,7 +57,7 @@ def recurse(
     regime
         What generation t + 1 is trained on; see :mod:`collapse_bench.regimes`.
     generations
-        How many to train after the founder, T >= 1.
+        How many to train after the founder, T >= 1; R (T + 1) is at most 2**28.
     size
         Samples drawn from generation t for generation t + 1: an integer, a sequence of at least
         T, or a schedule t -> int, called with t = 0, ..., T - 1.
@@ -90,8 +92,13 @@ def recurse(
     founder = as_model(founder)
     if getattr(founder, "replicates", None) is not None:
         raise InvalidArgument(f"founder must be a single model; got founder={founder!r}")
-    check_count("generations", generations)
+    check_count("generations", generations, most=MOST_MEASURED - 1)
     check_count("replicates", replicates)
+    if replicates * (generations + 1) > MOST_MEASURED:
+        raise InvalidArgument(
+            f"replicates must be at most {MOST_MEASURED // (generations + 1):,} with "
+            f"{generations:,} generations; got replicates={replicates!r}"
+        )
     sizes = _sizes(size, generations)
     one_of("measure", measure, ("auto", "law", "samples"))
     evaluated = max(sizes[0], LEAST_EVALUATION)
@@ -106,9 +113,7 @@ def recurse(
     if drawn is None:
         drawn = draw(law, evaluated, rng=generator(seed, "reference"), kind=_codes(kind))
     known = law.numpy() if hasattr(law, "numpy") else law
-    target = target_of(
-        known, drawn, kind=kind, tails=any(name.startswith("tail") for name in names)
-    )
+    target = target_of(known, drawn, kind=kind, tails=any("tail" in name for name in names))
     forms = {name: _form(name, measure, founder, target) for name in names}
 
     process = _Process(

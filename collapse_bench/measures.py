@@ -19,6 +19,7 @@ from collapse_bench import metrics
 from collapse_bench.errors import UndefinedMetric
 from collapse_bench.models import Samples
 from collapse_bench.regions import Region, Tails
+from collapse_bench.statistics.whitening import whitening_of
 
 __all__ = ["DEFAULTS", "METRICS", "TAIL_MASS", "Metric", "Target", "target_of"]
 
@@ -128,13 +129,11 @@ def _log_variance(model: Any, target: Target) -> Array:
 def _log_whitened(covariance: Array, target: Target) -> Array:
     """Return log of the mean variance over directions, each in units of the reference's own.
 
-    tr(S0^-1 S) / d is the mean eigenvalue of the whitened covariance, shape (..., d, d) -> (...).
+    tr(S0^-1 S) / k is the mean eigenvalue of the whitened covariance, shape (..., d, d) -> (...);
+    k counts the directions in which the reference varies, others are left out.
     """
-    try:
-        relative = np.linalg.solve(_of(target), covariance)
-    except np.linalg.LinAlgError:
-        raise UndefinedMetric("the reference must vary in every direction to be whitened") from None
-    mean = np.trace(relative, axis1=-2, axis2=-1) / covariance.shape[-1]
+    white = whitening_of(_of(target))  # (d, k)
+    mean = np.einsum("ik,...ij,jk->...", white, covariance, white) / white.shape[1]
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(np.maximum(mean, 0)))
 
@@ -170,6 +169,22 @@ def _coverage(model: Any, target: Target) -> Array:
 def _of(target: Target) -> Array:
     assert target.covariance is not None
     return target.covariance
+
+
+def _centered_law(model: Any, target: Target) -> Array:
+    """Return the mass beyond the reference's ends when both are moved to the model's own mean."""
+    region: Any = target.region
+    if not isinstance(region, Tails) or target.mean is None or not hasattr(model, "moments"):
+        raise NotImplementedError("only ends of the line can be moved in a law")
+    shift = model.moments()[0][..., 0] - target.mean[0]  # () or (R,)
+    ends: tuple[Any, Any] = (region.lower + shift, region.upper + shift)  # one a replicate
+    return np.asarray(model.mass(Tails(*ends)) / target.region_mass)
+
+
+def _centered_samples(samples: Samples, target: Target) -> Any:
+    center = target.rows.mean(axis=0) if target.mean is None else target.mean
+    moved = samples - samples.mean(axis=0) + center
+    return metrics.tail_mass(moved, target.region) / target.region_mass
 
 
 def _wasserstein_law(model: Any, target: Target) -> Array:
@@ -235,6 +250,7 @@ METRICS: dict[str, Metric] = {
         lambda model, target: model.mass(target.region) / target.region_mass,
         lambda samples, target: metrics.tail_mass(samples, target.region) / target.region_mass,
     ),
+    "centered_tail_mass": Metric("numbers", "mass", _centered_law, _centered_samples),
     "tail_coverage": Metric(
         "codes",
         "probabilities",

@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from collapse_bench.errors import InvalidArgument, InvalidSpec
-from collapse_bench.harness import accepted, collection, kinds, summary
+from collapse_bench.errors import CollapseBenchError, Inconclusive, InvalidArgument, InvalidSpec
+from collapse_bench.harness import accepted, collection, guard, kinds, reruns, summary
 from collapse_bench.harness.ledger import Book, exit_status
 from collapse_bench.harness.options import (
     CONFORMANCE_MODELS,
     OPTIONS,
     given_twice,
     settings_from,
+    unknown_key,
 )
 from collapse_bench.harness.session import (
     BOOK,
@@ -33,9 +34,11 @@ from collapse_bench.harness.session import (
     PROPERTY,
     RAISED,
     SETTINGS,
+    SURVEY,
     Unmade,
     is_worker,
     leave,
+    portable,
 )
 from collapse_bench.reports.text import safe_text
 
@@ -51,6 +54,7 @@ pytest_plugins = (
     "collapse_bench.fixtures.recursion",
     "collapse_bench.fixtures.references",
     "collapse_bench.fixtures.streams",
+    "collapse_bench.fixtures.tables",
 )
 
 MARKERS = (
@@ -58,6 +62,12 @@ MARKERS = (
     "slow: takes more than twenty seconds on two cores.",
     "paper: runs at --collapse-profile=paper only; the fixture `collapse_profile` skips elsewhere.",
 )
+# What an exit code is made of where the gates set none.
+UNJUDGED: dict[str, Any] = {
+    "counts": {"fail": 0, "inconclusive": 0, "not_run": 0},
+    "all_skipped": False,
+    "few": False,
+}
 # An ini value may be a number in TOML from pytest 9.2 on; before, and in an ini file, it's text.
 TEXT: Any = str | int | float if pytest.version_tuple >= (9, 2) else "string"
 
@@ -89,8 +99,11 @@ def pytest_configure(config: pytest.Config) -> None:
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
     keys = [option.key for option in OPTIONS]
-    if (twice := given_twice(config.invocation_params.args)) is not None:
-        raise pytest.UsageError(safe_text(twice))
+    # Keys that nobody registered: pytest itself only warns of them.
+    strangers: set[str] = getattr(config, "_get_unknown_ini_keys", set)()
+    wrong = given_twice(config.invocation_params.args) or unknown_key(sorted(strangers))
+    if wrong is not None:
+        raise pytest.UsageError(safe_text(wrong))
     try:
         settings = settings_from(
             {key: config.getoption(key) for key in keys},
@@ -101,7 +114,11 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(safe_text(error)) from error
     config.stash[SETTINGS] = settings
     config.stash[BOOK] = Book()
-    if not is_worker(config) and not config.option.collectonly:
+    if settings.asks_for_a_gate() and not is_worker(config):  # xdist tells of workers that die
+        guard.arm(config)
+    if settings.plan and hasattr(config.option, "dist"):
+        config.option.dist = "no"  # there is nothing to distribute
+    if not is_worker(config) and not config.option.collectonly and not settings.plan:
         try:
             accepted.open_baseline(config)
         except (InvalidArgument, InvalidSpec) as error:
@@ -148,7 +165,12 @@ def pytest_collection_modifyitems(
 @pytest.hookimpl(tryfirst=True)  # before the header is printed and xdist reports the tests
 def pytest_collection_finish(session: pytest.Session) -> None:
     config = session.config
+    if not is_worker(config) and any(_gate_of(item) for item in session.items):
+        guard.arm(config)  # before models are imported
+    again = reruns.refusal(config, session.items)
     note = collection.settle(config, session.items)
+    if again is not None:
+        note["usage"].append(safe_text(again))
     if is_worker(config):
         config.workeroutput["collapse"] = json.dumps(note)  # type: ignore[attr-defined]
         if note["usage"]:
@@ -161,6 +183,32 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if note["usage"]:
         raise pytest.UsageError("\n".join(note["usage"]))
     config.stash[BOOK].collected(json.dumps(note))
+
+
+def _gate_of(item: pytest.Item) -> str | None:
+    gate: str | None = item.stash.get(ENTRY, {}).get("gate")
+    return gate
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    config = session.config
+    broken = session.testsfailed and not config.option.continue_on_collection_errors
+    if not config.stash[SETTINGS].plan or config.option.collectonly or broken:
+        return None
+    from collapse_bench.harness.planning import plan_lines
+
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    try:
+        lines = plan_lines(config, session.items)
+    except CollapseBenchError as error:
+        session.testsfailed += 1
+        lines = [f"ERROR: {safe_text(error)}"]
+    if terminal:
+        terminal.section("collapse plan")
+        for line in lines:
+            terminal.write_line(line)
+    return True
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
@@ -185,8 +233,15 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
+    if is_worker(item.config) and item.config.stash[SURVEY].in_force:
+        report.user_properties = [(name, portable(value)) for name, value in report.user_properties]
     raised = item.stash.get(RAISED, None)
     if raised is None or call.excinfo is None or call.excinfo.value is not raised.error:
+        return report
+    if report.failed and _gate_of(item) and item.config.stash[SETTINGS].gate == "report":
+        report.outcome, report.longrepr = "passed", None
+        word = "INCONCLUSIVE" if isinstance(raised.error, Inconclusive) else "FAIL"
+        report.__dict__["collapse_reported"] = word  # crosses process borders as it is
         return report
     # The verdict's sentence is all there is to say; a traceback would only lead into this package.
     longrepr: Any = call.excinfo.getrepr(style="value")
@@ -194,8 +249,14 @@ def pytest_runtest_makereport(
         entry.lines = [raised.sentence]
     longrepr.reprcrash.message = raised.sentence
     report.longrepr = longrepr
-    report.__dict__["collapse_excused"] = raised.excused  # crosses process borders as it is
+    report.__dict__["collapse_excused"] = raised.excused
     return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    verdict = getattr(report, "collapse_reported", None)
+    return None if verdict is None else ("reported", "r", f"REPORTED {verdict}")
 
 
 class Recorder:
@@ -208,7 +269,7 @@ class Recorder:
 
     def pytest_sessionstart(self) -> None:
         # A report of an earlier run must not pass for one of a run that dies.
-        if not self.config.option.collectonly:
+        if not self._idle():
             for path in self.config.stash[SETTINGS].reports:
                 path.unlink(missing_ok=True)
 
@@ -242,14 +303,15 @@ class Recorder:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
-        del error
         note = getattr(node, "workeroutput", {}).get("collapse")
         if note is not None:
             self.book.collected(note)
+        elif error is not None:
+            self.book.lost.append(f"worker {node.gateway.id} ended before its tests: {error}")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)  # around the terminal's summary
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
-        quiet = self.config.option.collectonly
+        quiet = self._idle()
         if not quiet:
             self._judge(session)
         result = yield
@@ -258,9 +320,16 @@ class Recorder:
             return result
         for text in self.book.usage:
             terminal.write_line(f"ERROR: {text}", red=True)
-        if not quiet and not self.book.usage and summary.anything(self.config):
+        if self.config.stash[SETTINGS].plan:
+            if session.exitstatus != pytest.ExitCode.USAGE_ERROR:
+                terminal.write_line("collapse: a plan only, no test was run")
+        elif not quiet and not self.book.usage and summary.anything(self.config):
             terminal.write_line(summary.closing_line(self.config))
         return result
+
+    def _idle(self) -> bool:
+        """Return whether no test is run, so that there is nothing to judge or to write."""
+        return bool(self.config.option.collectonly or self.config.stash[SETTINGS].plan)
 
     def _judge(self, session: pytest.Session) -> None:
         """Set the session's exit code and write the reports that were asked for."""
@@ -271,14 +340,21 @@ class Recorder:
             return  # nothing was judged: nothing is reported
         few = self.book.few(settings.min_checks)
         skipped = self.book.all_skipped()
-        if self.book.ledgers or self.book.dropped or skipped or few:
-            session.exitstatus = exit_status(
-                int(session.exitstatus),
-                counts=self.book.counts(free=False),
-                failed_otherwise=bool(self.book.failures),
-                all_skipped=skipped,
-                few=few,
-            )
+        lost = self.book.lost and (self.book.ledgers or settings.asks_for_a_gate())
+        if self.book.ledgers or self.book.dropped or skipped or few or lost:
+            code = int(session.exitstatus)
+            if lost and code == pytest.ExitCode.NO_TESTS_COLLECTED:  # they were, and then lost
+                code = int(pytest.ExitCode.TESTS_FAILED)
+            found: dict[str, Any] = {
+                "counts": self.book.counts(free=False),
+                "failed_otherwise": bool(self.book.failures or lost),
+                "all_skipped": skipped,
+                "few": few,
+            }
+            self.book.judged = exit_status(code, **found)
+            session.exitstatus = self.book.judged
+            if settings.gate == "report":
+                session.exitstatus = exit_status(code, **{**found, **UNJUDGED})
         self._write(session)
 
     def _write(self, session: pytest.Session) -> None:
@@ -289,6 +365,12 @@ class Recorder:
         from collapse_bench.reports import markdown, writers
 
         report = summary.report(self.config, int(session.exitstatus))
+        try:
+            accepted.compare(self.config, report)  # adds its section
+        except Exception as error:  # what was judged is reported all the same
+            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+            report["summary"] = summary.report(self.config, int(session.exitstatus))["summary"]
+            self._say(f"ERROR: the baseline can't be written: {error}", red=True)
         for path in sorted(paths, key=lambda path: path.suffix != ".json"):  # the data first
             try:
                 writers.write(report, path)
@@ -296,11 +378,6 @@ class Recorder:
                 self.book.failures.add(str(path))
                 session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
                 self._say(f"ERROR: {path} can't be written: {error}", red=True)
-        try:
-            accepted.compare(self.config, report)
-        except Exception as error:  # what was judged is reported all the same
-            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
-            self._say(f"ERROR: the baseline can't be written: {error}", red=True)
         if step:
             try:
                 markdown.append_summary(report, Path(step))

@@ -9,7 +9,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from collapse_bench import metrics
 from collapse_bench.models import Model
+from collapse_bench.profile import CollapseProfile, collapse_profile
 
 __all__ = ["Trajectory"]
 
@@ -68,6 +70,53 @@ class Trajectory:
             for block in self.last
             for model in (block.split() if hasattr(block, "split") else [block])
         ]
+
+    def profile(
+        self,
+        *,
+        tolerate: float = 0.05,
+        detect: float = 0.20,
+        tail_detect: float = 0.25,
+        alpha: float = 0.05,
+    ) -> CollapseProfile:
+        """Return how far the lineages have collapsed, where they go, and since when.
+
+        The rules, and which metrics they read, are those of :mod:`collapse_bench.profile`.
+
+        Parameters
+        ----------
+        tolerate, detect
+            Losses of the variance or diversity: what may be lost, and what must be noticed;
+            0 <= tolerate < detect < 1.
+        tail_detect
+            The loss of the tails that must be noticed, in (0, 1).
+        alpha
+            Twice the chance that a claim is wrong, in (0, 0.5).
+
+        Raises
+        ------
+        InvalidArgument
+            If an argument is out of its range.
+        """
+        return collapse_profile(
+            self.values,
+            self.sizes,
+            diversity=self._diversity(),
+            tolerate=tolerate,
+            detect=detect,
+            tail_detect=tail_detect,
+            alpha=alpha,
+        )
+
+    def _diversity(self) -> float | None:
+        """Return the reference's Gini-Simpson diversity, where it matters and is known."""
+        if "gini_simpson" not in self.values or self.reference is None:
+            return None
+        if hasattr(self.reference, "probabilities"):
+            return float(metrics.gini_simpson_law(self.reference.probabilities))
+        if hasattr(self.reference, "sample"):
+            return None
+        return float(metrics.gini_simpson(self.reference))
 
     def to_frame(self) -> Any:
         """Return a tidy pandas frame: replicate, generation, metric, value."""

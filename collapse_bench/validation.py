@@ -31,10 +31,12 @@ Kind = Literal["numbers", "codes", "tokens"]
 MOST_VALUES = 2**31
 
 
-def check_count(name: str, value: Any, *, least: int = 1) -> int:
-    """Return ``value`` as an int of at least ``least``; booleans and floats are refused."""
+def check_count(name: str, value: Any, *, least: int = 1, most: int | None = None) -> int:
+    """Return ``value`` as an int from ``least`` to ``most``; booleans and floats are refused."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise InvalidArgument(f"{name} must be an integer >= {least}; got {name}={value!r}")
+    if most is not None and value > most:
+        raise InvalidArgument(f"{name} must be at most {most:,}; got {name}={value!r}")
     return int(value)
 
 

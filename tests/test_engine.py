@@ -378,3 +378,15 @@ def test_what_is_aimed_at_is_in_the_memory_of_the_cpu(law, monkeypatch):
     recurse(Gaussian([0.0, 0.0]).to("cpu"), law, generations=1, size=20, metrics=["variance"])
 
     assert [aim.device for aim in found] == [None]
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"generations": 10**9}, "generations must be at most 268,435,455; got generations=10000"),
+        ({"replicates": 10**9}, "replicates must be at most 24,403,223 with 10 generations; got r"),
+    ],
+)
+def test_more_values_than_memory_holds_are_refused_before_anything_runs(given, sentence):
+    with pytest.raises(InvalidArgument, match=sentence):
+        recurse(Gaussian(), **given)

@@ -94,7 +94,7 @@ def test_it_can_be_switched_off(pytester):
 
 
 def test_unknown_options_are_unknown(stranger):
-    for option in ("--collapse-shard=1/2", "--collapse-gate=report", "--collapse-see=1"):
+    for option in ("--collapse-shard=1/2", "--collapse-see=1"):
         result = stranger("def test_it(): pass", option)
         assert result.ret == 4
         result.stderr.fnmatch_lines([f"*unrecognized arguments: {option}*"])

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import inspect
-import os
-import sys
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any, Literal
 
+from collapse_bench.adapters import lookup
 from collapse_bench.adapters.builtin import BUILT_IN
 from collapse_bench.adapters.functions import is_sampler
 from collapse_bench.adapters.protocol import as_model, unfitted
@@ -27,8 +24,6 @@ How = Literal["instance", "factory", "built-in"]
 
 # Files that hold samples.
 SAMPLES = (".csv", ".jsonl", ".npy", ".npz", ".parquet")
-# Files that hold a model rather than the code of one.
-STORED = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt", ".bin", ".dill", ".safetensors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +83,7 @@ def load_model(
         found: Any = BUILT_IN[spec]
     else:
         module, attribute = _split(spec)
-        found = _attribute(spec, _imported(spec, module), attribute)
+        found = lookup.find("model", spec, module, attribute)
         how = "factory" if _makes_models(found) else "instance"
     if how == "instance":
         if keywords:
@@ -118,66 +113,16 @@ def _split(spec: str) -> tuple[str, str]:
     """Return module and attribute, or say why ``spec`` can't be both."""
     names = ", ".join(BUILT_IN)
     sentence = f"model must be a built-in ({names}) or MODULE:ATTR; got model={spec!r}"
-    module, colon, attribute = spec.partition(":")
-    path = PurePosixPath(module)
-    stored = path.suffix.lower() in STORED
-    if stored and (not colon or Path(module).is_file()):  # a module may be called mine.bin
-        raise InvalidSpec(
-            f"{sentence}, a stored model: pickles are not loaded, because loading one runs code "
-            "stored in it; write a function that loads it and name that"
-        )
-    if path.suffix.lower() in SAMPLES and not colon:
+    ending = PurePosixPath(spec).suffix.lower()
+    if ending in SAMPLES and ":" not in spec:
         raise InvalidSpec(
             f"{sentence}, a file of samples: give pathlib.Path({spec!r}) where a model is wanted, "
             "or --collapse-samples to have the gate judge them"
         )
-    if path.suffix == ".py" or "/" in module or os.sep in module:
-        stem = path.stem if path.suffix == ".py" else PurePosixPath(module).name
-        raise InvalidSpec(
-            f"{sentence}, a path: write {stem + ':' + (attribute or 'ATTR')!r} and run in the "
-            "directory of the module, or install it"
-        )
-    if not colon:
-        near = get_close_matches(spec, BUILT_IN, n=1)
-        raise InvalidSpec(sentence + (f": did you mean {near[0]!r}?" if near else ""))
-    parts = [*module.split("."), *attribute.split(".")]
-    if module == "hf" or not all(part.isidentifier() for part in parts):
-        raise InvalidSpec(sentence)
-    return module, attribute
-
-
-def _imported(spec: str, module: str) -> Any:
-    here = os.getcwd()
-    if sys.path[:1] != [here]:
-        sys.path.insert(0, here)
-    importlib.invalidate_caches()  # the module may have been written a moment ago
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name is None or not (module + ".").startswith(error.name + "."):
-            raise _failed(f"importing {module!r}", spec, error) from error
-        raise InvalidSpec(
-            f"model must be importable; got model={spec!r} and no module {error.name!r}: "
-            "put it in the current directory or install it"
-        ) from error
-    except (Exception, SystemExit) as error:
-        raise _failed(f"importing {module!r}", spec, error) from error
-
-
-def _attribute(spec: str, module: Any, path: str) -> Any:
-    found = module
-    for name in path.split("."):
-        try:
-            found = getattr(found, name)
-        except AttributeError as error:
-            near = get_close_matches(name, dir(found), n=3)
-            mend = f": did you mean {' or '.join(map(repr, near))}?" if near else ""
-            owner = getattr(found, "__name__", type(found).__name__)
-            raise InvalidSpec(
-                f"model must name an attribute of its module; got model={spec!r} but {owner!r} "
-                f"has no {name!r}{mend}"
-            ) from error
-    return found
+    bare = not ending and ":" not in spec and "/" not in spec
+    if bare and (near := get_close_matches(spec, BUILT_IN, n=1)):
+        sentence += f": did you mean {near[0]!r}?"
+    return lookup.split("model", spec, sentence)
 
 
 def _makes_models(found: Any) -> bool:
@@ -191,35 +136,4 @@ def _makes_models(found: Any) -> bool:
 def _made(spec: str, factory: Callable[..., Any], keywords: dict[str, Any]) -> Any:
     if is_kernel_class(factory):  # it is made from rows, and so by its fit
         return functools.partial(factory, **keywords)
-    try:
-        signature = inspect.signature(factory)
-    except (TypeError, ValueError):  # written in C: only calling it can tell
-        pass
-    else:
-        try:
-            signature.bind(**keywords)
-        except TypeError as error:
-            raise InvalidSpec(
-                f"model must take the arguments it is given; got model={spec!r} of "
-                f"{_written(signature)}: {error}"
-            ) from error
-    try:
-        return factory(**keywords)
-    except (Exception, SystemExit) as error:
-        shown = ", ".join(f"{key}={value!r}" for key, value in keywords.items())
-        raise _failed(f"calling it with ({shown})", spec, error) from error
-
-
-def _written(signature: inspect.Signature) -> str:
-    bare = [p.replace(annotation=inspect.Parameter.empty) for p in signature.parameters.values()]
-    return str(inspect.Signature(bare))
-
-
-def _failed(what: str, spec: str, error: BaseException) -> InvalidSpec:
-    """Return an error that ends in the last line of the traceback, and where that line arose."""
-    line = traceback.format_exception_only(error)[-1].strip()
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
-    if isinstance(error, SyntaxError) and error.filename:
-        where = f" ({Path(error.filename).name}, line {error.lineno})"
-    return InvalidSpec(f"model must load; got model={spec!r} but {what} failed: {line}{where}")
+    return lookup.called("model", spec, factory, keywords)

@@ -30,14 +30,20 @@ at most 2 a = A / K, by the union bound, whether or not the two measurements dep
   from a loss that is fine to one that must be caught (two one-sided tests). P(any, though a loss
   changed by so much) <= A;
 * *can't tell*: none of these.
+
+*Pairs*. Where row i of the one belongs to row i of the other, what both have in common cancels. The
+difference of the losses themselves then has bounds of level A / K each (`paired.py`), from which
+the words follow in the same way. A release that keeps less than the earlier one, but not less than
+the reference, isn't called worse, and one that keeps more isn't called better of an earlier one
+that had lost nothing: both go by the estimates, and only take words away.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from collapse_bench.baselines.documents import Entry, Key, Report
 from collapse_bench.reports.json import plain
@@ -45,13 +51,17 @@ from collapse_bench.reports.text import safe_text
 from collapse_bench.validation import check_real
 
 __all__ = [
+    "Bounded",
     "Change",
     "Comparison",
+    "Pairing",
     "Word",
     "change_of",
     "compare_entries",
     "compare_reports",
     "exit_status",
+    "paired_change",
+    "worst",
 ]
 
 Word = Literal["better", "worse", "equivalent", "can't tell"]
@@ -79,6 +89,8 @@ class Change:
         "loss" or "growth".
     word
         What is shown of it.
+    was, now
+        The two estimates; None where there is none.
     low, high
         Bounds of the difference, later minus earlier; None where there is none.
     margin
@@ -87,6 +99,8 @@ class Change:
 
     direction: str
     word: Word
+    was: float | None
+    now: float | None
     low: float | None
     high: float | None
     margin: float
@@ -108,7 +122,9 @@ class Comparison:
     changes
         Of the loss and, where both judged it, of the growth; empty where nothing could be compared.
     reason
-        Why nothing could be compared, or None.
+        Why nothing could be compared, or what else there is to say; None for nothing.
+    paired
+        Whether rows were compared with rows, not bounds with bounds.
     """
 
     id: str
@@ -117,17 +133,17 @@ class Comparison:
     now: Entry | None
     changes: tuple[Change, ...] = ()
     reason: str | None = None
+    paired: bool = False
 
     def __str__(self) -> str:
         """Return it in one line, safe to print."""
-        parts = []
-        for change in self.changes:
-            sides = [_side(entry, change.direction) for entry in (self.was, self.now) if entry]
-            difference = f"[{_number(change.low)}, {_number(change.high)}]"
-            parts.append(
-                f"{change.direction} {' -> '.join(_number(side['estimate']) for side in sides)}, "
-                f"by {difference} (margin {change.margin:.3g})"
-            )
+        parts = [
+            f"{change.direction} {_number(change.was)} -> {_number(change.now)}, "
+            f"by [{_number(change.low)}, {_number(change.high)}] (margin {change.margin:.3g})"
+            for change in self.changes
+        ]
+        if self.changes:
+            parts[0] += ", paired" if self.paired else ", unpaired"
         said = "; ".join([*parts, *([self.reason] if self.reason else [])])
         return safe_text(f"{self.word:<10}  {self.id}: {said}")
 
@@ -137,11 +153,26 @@ class Comparison:
         return found
 
 
-def compare_reports(earlier: Report, later: Report, *, alpha: float = 0.01) -> list[Comparison]:
+@runtime_checkable
+class Bounded(Protocol):
+    """A change of a loss with bounds, each wrong with probability ``level`` at most."""
+
+    def bounds(self, level: float) -> tuple[float, float]: ...
+
+
+# Takes a check then and now to its change, row by row; to why there is none; or to None, if the
+# rows are of other checks.
+Pairing = Callable[[Entry, Entry], Bounded | str | None]
+
+
+def compare_reports(
+    earlier: Report, later: Report, *, alpha: float = 0.01, pairing: Pairing | None = None
+) -> list[Comparison]:
     """Return what became of every check of two reports, in the order of their ids.
 
     Checks are matched by id and model; those that stand once in either report by id alone, so that
-    two releases of a model may have different names.
+    two releases of a model may have different names. Those that ``pairing`` has rows of are
+    compared row by row.
 
     Raises
     ------
@@ -149,7 +180,8 @@ def compare_reports(earlier: Report, later: Report, *, alpha: float = 0.01) -> l
         If ``alpha`` isn't in (0, 0.5).
     """
     pairs = _matched(earlier, later)
-    found = compare_entries([pair for pair in pairs if None not in pair], alpha=alpha)
+    whole = [pair for pair in pairs if None not in pair]
+    found = compare_entries(whole, alpha=alpha, pairing=pairing)
     for was, now in pairs:
         if now is None and was is not None:
             found.append(
@@ -168,7 +200,10 @@ def compare_reports(earlier: Report, later: Report, *, alpha: float = 0.01) -> l
 
 
 def compare_entries(
-    pairs: Iterable[tuple[Entry | None, Entry | None]], *, alpha: float = 0.01
+    pairs: Iterable[tuple[Entry | None, Entry | None]],
+    *,
+    alpha: float = 0.01,
+    pairing: Pairing | None = None,
 ) -> list[Comparison]:
     """Return what became of checks given as pairs, earlier and later, that share ``alpha``.
 
@@ -190,23 +225,29 @@ def compare_entries(
         if reason is not None:
             found.append(Comparison(now.id, "can't tell", was, now, (), reason))
             continue
-        directions = ("loss", "growth") if _both_judge_growth(was, now) else ("loss",)
-        changes = tuple(
+        rows = None if pairing is None else pairing(was, now)
+        note = rows if isinstance(rows, str) else None
+        changes = [
             change_of(was, now, level=alpha / (2 * shares), direction=direction)
-            for direction in directions
-        )
-        note = None
+            for direction in (("loss", "growth") if _both_judge_growth(was, now) else ("loss",))
+        ]
+        paired = rows is not None and note is None
+        if isinstance(rows, Bounded):
+            margin = now.detect - now.tolerate
+            bounds = rows.bounds(alpha / shares)
+            changes[0] = paired_change(was.estimate, now.estimate, bounds, margin)
         if was.samples_sha256 is not None and was.samples_sha256 == now.samples_sha256:
             if was.estimate == now.estimate:
                 # the same rows against the same rows: whatever was lost, it is the same
-                changes = tuple(
+                changes = [
                     replace(change, word="equivalent", low=0.0, high=0.0) for change in changes
-                )
+                ]
                 note = "the same samples were judged"
             else:
-                changes = tuple(replace(change, word="can't tell") for change in changes)
+                changes = [replace(change, word="can't tell") for change in changes]
                 note = "of the same samples other numbers are on record: one of the two was edited"
-        found.append(Comparison(now.id, _worst(changes), was, now, changes, note))
+        whole_word = worst(change.word for change in changes)
+        found.append(Comparison(now.id, whole_word, was, now, tuple(changes), note, paired))
     return found
 
 
@@ -215,17 +256,36 @@ def change_of(was: Entry, now: Entry, *, level: float, direction: str = "loss") 
     before, after = _side(was, direction), _side(now, direction)
     was_low, was_high = _bounds(before, was.alpha, was.beta, level)
     now_low, now_high = _bounds(after, now.alpha, now.beta, level)
-    low, high = now_low - was_high, now_high - was_low
+    bounds = now_low - was_high, now_high - was_low
     margin = after["detect"] - after["tolerate"]
-    word: Word = "can't tell"
+    word = _word(*bounds, margin)
+    low, high = _finite(bounds)
+    return Change(direction, word, before["estimate"], after["estimate"], low, high, margin)
+
+
+def paired_change(
+    was: float | None, now: float | None, bounds: tuple[float, float], margin: float
+) -> Change:
+    """Return what bounds of the difference of two losses show; see the module's text."""
+    word = _word(*bounds, margin)
+    if (word == "worse" and (now is None or now <= 0)) or (
+        word == "better" and (was is None or was <= 0)
+    ):
+        word = "equivalent" if -margin < bounds[0] and bounds[1] < margin else "can't tell"
+    low, high = _finite(bounds)
+    return Change("loss", word, was, now, low, high, margin)
+
+
+def _word(low: float, high: float, margin: float) -> Word:
     if low > 0:
-        word = "worse"
-    elif high < 0:
-        word = "better"
-    elif -margin < low and high < margin:
-        word = "equivalent"
-    finite = [value if math.isfinite(value) else None for value in (low, high)]
-    return Change(direction, word, finite[0], finite[1], margin)
+        return "worse"
+    if high < 0:
+        return "better"
+    return "equivalent" if -margin < low and high < margin else "can't tell"
+
+
+def _finite(bounds: tuple[float, float]) -> tuple[float | None, ...]:
+    return tuple(value if math.isfinite(value) else None for value in bounds)
 
 
 def exit_status(found: Iterable[Comparison]) -> int:
@@ -267,9 +327,10 @@ def _both_judge_growth(was: Entry, now: Entry) -> bool:
     return was.growth is not None and now.growth is not None
 
 
-def _worst(changes: tuple[Change, ...]) -> Word:
+def worst(words: Iterable[Word]) -> Word:
+    """Return the worst of some words, at least one."""
     order: tuple[Word, ...] = ("worse", "can't tell", "better", "equivalent")
-    return min((change.word for change in changes), key=order.index)
+    return min(words, key=order.index)
 
 
 def _difference(was: Entry, now: Entry) -> str | None:

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from collapse_bench.errors import InvalidSpec
 from collapse_bench.reports.json import SCHEMA
+from collapse_bench.reports.schema import MISSING, first_problem
 from collapse_bench.reports.text import safe_text
 
 __all__ = ["Entry", "Key", "Report", "read_json", "read_report", "report_of"]
@@ -23,6 +24,8 @@ Key = tuple[str, str]  # a check's id, and the model or file that it judged
 LARGEST = 64 * 2**20  # bytes; a report with a hundred checks has under a megabyte
 LIMIT = 1e300  # of a number in a report; also what 1e999 is refused by
 SHOWN = 60  # characters of a refused value
+SMALL = 0.1  # a level at which a bound is surely on its own side of the estimate
+ROUNDING = 1e-9
 
 GROWTH = ("estimate", "low", "high", "tolerate", "detect")
 
@@ -128,6 +131,7 @@ class Entry:
             growth = {name: growth[name] for name in GROWTH}
             _check_side(growth, source)
         _check_side(values, source)
+        check_order({**values, "growth": growth}, values, source)
         return cls(**{**values, "growth": growth, "notes": tuple(notes)})
 
     def to_dict(self) -> dict[str, Any]:
@@ -200,6 +204,15 @@ def read_report(path: str | os.PathLike[str], what: str = "report") -> dict[str,
             f"{label} must have schema {SCHEMA}; got schema={_shown(document['schema'])}: "
             "it was written by another version of collapse-bench"
         )
+    if (problem := first_problem(document)) is not None:
+        missing = problem.condition == MISSING
+        raise InvalidSpec(
+            f"{label} must have {problem.condition} at {safe_text(problem.place, longest=SHOWN)}; "
+            f"got {'none' if missing else _shown(problem.value)}"
+        )
+    for section in ("checks", "recorded"):
+        for index, record in enumerate(document[section]):
+            check_order(record, record, f"{label}, {section}[{index}],")
     return document
 
 
@@ -260,6 +273,28 @@ def _check_side(values: Mapping[str, Any], source: str) -> None:
     if not 0 <= values["tolerate"] < values["detect"]:
         pair = (values["tolerate"], values["detect"])
         raise _refused(source, "hold 0 <= tolerate < detect", pair)
+
+
+def check_order(verdict: Mapping[str, Any], levels: Mapping[str, Any], source: str) -> None:
+    """Refuse bounds of a loss or a growth that can't be those of its estimate.
+
+    A bound of a small level lies on its own side of the estimate; one of a level near 1/2 needn't.
+
+    Raises
+    ------
+    InvalidSpec
+        If low > high, low > estimate or estimate > high.
+    """
+    for side in (verdict, verdict["growth"]):
+        if side is None:
+            continue
+        low, middle, high = (side[name] for name in ("low", "estimate", "high"))
+        pairs = [("low", low, "high", high)]
+        pairs += [("low", low, "estimate", middle)] * (levels["alpha"] <= SMALL)
+        pairs += [("estimate", middle, "high", high)] * (levels["beta"] <= SMALL)
+        for one, less, other, more in pairs:
+            if less is not None and more is not None and less > more + ROUNDING * abs(more):
+                raise _refused(source, f"hold {one} <= {other}", f"{one}={less}, {other}={more}")
 
 
 def _number(values: Mapping[str, Any], name: str, source: str) -> float:

@@ -15,12 +15,12 @@ from collapse_bench.baselines.comparing import Comparison, compare_reports
 from collapse_bench.baselines.documents import Entry, Key, Report, read_json, report_of
 from collapse_bench.errors import InvalidArgument, InvalidSpec
 from collapse_bench.reports.json import plain, write
-from collapse_bench.reports.text import counted, safe_text
+from collapse_bench.reports.text import safe_text
 
 __all__ = [
+    "ALPHA",
     "Baseline",
     "Update",
-    "baseline_lines",
     "check_update",
     "compare",
     "environment_notes",
@@ -252,26 +252,3 @@ def environment_notes(baseline: Baseline, document: Mapping[str, Any]) -> list[s
                 was, found = then.get(name) or "none", here.get(name) or "none"
                 told.add(safe_text(f"other environment: {name} {was} then, {found} now"))
     return sorted(told)
-
-
-def baseline_lines(baseline: Baseline, document: Mapping[str, Any]) -> list[str]:
-    """Return what a session says of its baseline: a title, a line a check, a warning a difference.
-
-    A baseline that can't be compared is said to be so; nothing is raised for it.
-    """
-    try:
-        found = compare(baseline, document)
-    except InvalidSpec as error:
-        return [safe_text(f"the baseline {baseline.name} isn't compared: {error}")]
-    words = [one.word for one in found]
-    counts = ", ".join(
-        f"{words.count(word)} {word}"
-        for word in ("worse", "can't tell", "better", "equivalent")
-        if word in words
-    )
-    title = (
-        f"beside the gate, against the baseline {baseline.name}, alpha {ALPHA:g}, changing no "
-        f"outcome: {counted(len(found), 'check')}{', ' * bool(counts)}{counts}"
-    )
-    notes = [f"  {note}" for note in environment_notes(baseline, document)]
-    return [safe_text(title), *(f"  {one}" for one in found), *notes]

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from collapse_bench.errors import InvalidArgument
+from collapse_bench.errors import InvalidArgument, InvalidSamples
 from collapse_bench.reports.json import plain
 from collapse_bench.reports.text import safe_text
 
@@ -141,7 +141,7 @@ def add_alpha(parser: Parser, what: str) -> None:
 
 def reference_from(arguments: argparse.Namespace) -> SampleSet:
     """Return the reference that the options name."""
-    from collapse_bench.data import load_reference
+    from collapse_bench.data import Table, load_reference
 
     columns = arguments.columns
     if columns is not None:
@@ -151,7 +151,13 @@ def reference_from(arguments: argparse.Namespace) -> SampleSet:
                 "--columns must be different names, separated by commas; got "
                 f"--columns={arguments.columns!r}"
             )
-    return load_reference(arguments.reference, columns=columns, kind=arguments.kind)
+    found = load_reference(arguments.reference, columns=columns, kind=arguments.kind)
+    if isinstance(found, Table):
+        raise InvalidSamples(
+            "--reference must hold one kind of values here; "
+            f"got --reference={arguments.reference!r}, a table: choose columns by --columns"
+        )
+    return found
 
 
 def checks_from(
@@ -167,7 +173,8 @@ def checks_from(
     """
     from collapse_bench.gates import Check, default_checks
 
-    names = arguments.check or [check.metric for check in default_checks(reference)]
+    defaults = {check.metric: check.settings for check in default_checks(reference)}
+    names = arguments.check or list(defaults)
     settings: dict[str, dict[str, Any]] = {name: dict(more) for name in names}
     if len(settings) < len(names):
         raise InvalidArgument(f"--check must name a check once; got {', '.join(names)}")
@@ -188,7 +195,10 @@ def checks_from(
             raise InvalidArgument(f"--{option} must be given once for {name}; got {size:g} again")
         settings[name][option] = size
     try:
-        return tuple(Check(name, **keywords) for name, keywords in settings.items())
+        return tuple(
+            Check(name, **{**defaults.get(name, {}), **keywords})
+            for name, keywords in settings.items()
+        )
     except InvalidArgument as error:
         raise InvalidArgument(f"a check can't be made as asked: {error}") from error
 

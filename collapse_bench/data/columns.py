@@ -11,7 +11,7 @@ from collapse_bench.data.sampleset import SampleSet
 from collapse_bench.data.texts import token_type
 from collapse_bench.errors import InvalidArgument, InvalidSamples
 
-__all__ = ["choose", "listed", "match_columns"]
+__all__ = ["choose", "listed", "match_sets"]
 
 MOST_LISTED = 8  # names in one sentence; a table of pixels has hundreds
 
@@ -47,7 +47,7 @@ def choose(available: Sequence[str], columns: Sequence[str], *, source: str) -> 
     return chosen
 
 
-def match_columns(samples: SampleSet, reference: SampleSet) -> SampleSet:
+def match_sets(samples: SampleSet, reference: SampleSet) -> SampleSet:
     """Return ``samples`` with the reference's kind and its columns in the reference's order.
 
     Columns match by name; where one side has no names, by width. Whole numbers are read as codes
@@ -89,7 +89,12 @@ def match_columns(samples: SampleSet, reference: SampleSet) -> SampleSet:
         return samples
     order = [found.index(name) for name in wanted]
     return SampleSet.of(
-        samples.values[:, order], kind="numbers", columns=wanted, name=samples.name, law=samples.law
+        samples.values[:, order],
+        kind="numbers",
+        columns=wanted,
+        name=samples.name,
+        law=samples.law,
+        units=samples.units,
     )
 
 
@@ -112,7 +117,14 @@ def _read_as(samples: SampleSet, reference: SampleSet) -> SampleSet:
             f"got {samples.kind} in {samples.name!r}"
         )
     columns = samples.columns if kind == "codes" or reference.texts else None
-    return SampleSet.of(values, kind=kind, columns=columns, name=samples.name, law=samples.law)
+    return SampleSet.of(
+        values,
+        kind=kind,
+        columns=columns,
+        name=samples.name,
+        law=samples.law,
+        units=samples.units if kind == "codes" else None,
+    )
 
 
 def _check_codes(samples: SampleSet, reference: SampleSet) -> None:

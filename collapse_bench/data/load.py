@@ -16,6 +16,7 @@ from collapse_bench.data.builtin import BUILT_IN, built_in, near_built_in
 from collapse_bench.data.columns import choose
 from collapse_bench.data.lines import read_texts
 from collapse_bench.data.sampleset import SampleSet
+from collapse_bench.data.table import Table
 from collapse_bench.data.tables import TABLES, read_table
 from collapse_bench.errors import InvalidArgument, InvalidSpec
 from collapse_bench.validation import Kind
@@ -45,8 +46,9 @@ def load_reference(
     kind: Kind | None = None,
     seed: int = 0,
     size: int | None = None,
-) -> SampleSet:
-    """Return the reference that ``spec`` names.
+    clusters: str | None = None,
+) -> SampleSet | Table:
+    """Return the reference that ``spec`` names: samples of one kind, or a table of columns.
 
     Parameters
     ----------
@@ -59,20 +61,25 @@ def load_reference(
         Names of the columns to keep, in this order; None keeps all.
     kind
         What the values hold; None: texts of a ``.txt`` file are sequences of tokens, their words
-        and signs; text in a table, and booleans, are codes; all else is numbers.
+        and signs; a column of lists is, too; one of text or booleans is codes; complete columns
+        of numbers are numbers; all other columns make a table.
     seed
         Root seed of what is drawn for a built-in law.
     size
         How many samples to draw of a built-in law, 100,000 unless said.
+    clusters
+        The column that names the unit each row belongs to, such as a document or a user; it is
+        kept as the set's ``units`` and is no column of it. None: rows are independent.
 
     Raises
     ------
     InvalidSpec
         If nothing is found under ``spec``, or it isn't of a kind that is read.
     InvalidArgument
-        If ``columns``, ``seed`` or ``size`` don't fit what is found.
+        If ``columns``, ``seed``, ``size`` or ``clusters`` don't fit what is found.
     InvalidSamples
-        If the values are no samples: missing, not finite, no rows, text among numbers.
+        If the values are no samples: infinite, no rows, columns of neither numbers nor codes; or
+        cells are missing where ``kind`` says what they hold.
     """
     text = os.fspath(spec)
     if text not in BUILT_IN:
@@ -80,7 +87,12 @@ def load_reference(
             raise InvalidArgument(
                 f"size must be None for a reference that isn't a built-in law; got size={size!r}"
             )
-        return _load_path("reference", text, columns, kind)
+        return _load_path("reference", text, columns, kind, clusters)
+    if clusters is not None:
+        raise InvalidArgument(
+            f"clusters must be None for {text!r}, whose rows have no clusters; "
+            f"got clusters={clusters!r}"
+        )
     if columns is not None and text != "digits":
         raise InvalidArgument(
             f"columns must be None for {text!r}, whose values have no column names; "
@@ -102,24 +114,30 @@ def load_samples(
     *,
     columns: Sequence[str] | None = None,
     kind: Kind | None = None,
-) -> SampleSet:
-    """Return the samples in a file or a saved directory; see :func:`load_reference`.
+    clusters: str | None = None,
+) -> SampleSet | Table:
+    """Return the samples, or the table, in a file or a saved directory; see :func:`load_reference`.
 
     Raises
     ------
     InvalidSpec
         If nothing is found at ``path``, or it isn't of a kind that is read.
     InvalidArgument
-        If ``columns`` aren't columns of it.
+        If ``columns`` or ``clusters`` aren't columns of it.
     InvalidSamples
-        If the values are no samples: missing, not finite, no rows, text among numbers.
+        If the values are no samples: infinite, no rows, columns of neither numbers nor codes; or
+        cells are missing where ``kind`` says what they hold.
     """
-    return _load_path("samples", os.fspath(path), columns, kind)
+    return _load_path("samples", os.fspath(path), columns, kind, clusters)
 
 
 def _load_path(
-    argument: str, spec: str, columns: Sequence[str] | None, kind: Kind | None
-) -> SampleSet:
+    argument: str,
+    spec: str,
+    columns: Sequence[str] | None,
+    kind: Kind | None,
+    clusters: str | None,
+) -> SampleSet | Table:
     path = _located(argument, spec)
     suffix = path.suffix.lower() if path.is_file() else ""
     if columns is not None and suffix in (*ARRAYS, LINES):
@@ -127,13 +145,16 @@ def _load_path(
             f"columns must be None for {spec!r}, whose columns have no names; "
             f"got columns={tuple(columns)!r}: save it as .parquet or .csv to name them"
         )
+    if clusters is not None and suffix in (*ARRAYS, LINES):
+        raise InvalidArgument(
+            f"clusters must be None for {spec!r}, whose columns have no names; "
+            f"got clusters={clusters!r}: save it as .parquet or .csv with a column of ids"
+        )
     if suffix == LINES:
         return SampleSet.of(read_texts(argument, spec, path), kind=kind or "tokens", name=spec)
     if suffix in ARRAYS:
         return SampleSet.of(read_array(argument, spec, path), kind=kind, name=spec)
-    values, found, names = read_table(argument, spec, path, columns, kind)
-    named = None if found == "tokens" and len(names) > 1 else names  # columns of a block have none
-    return SampleSet.of(values, kind=found, columns=named, name=spec)
+    return read_table(argument, spec, path, columns, kind, clusters)
 
 
 def _located(argument: str, spec: str) -> Path:

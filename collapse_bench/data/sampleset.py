@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from collapse_bench.data.laws import Law
 from collapse_bench.data.texts import are_texts, as_sequences, fit_lines, lines_of, write_texts
-from collapse_bench.errors import InvalidArgument, InvalidSpec
+from collapse_bench.errors import InvalidArgument, InvalidSamples, InvalidSpec
 from collapse_bench.validation import Kind, as_samples
 
 __all__ = ["SampleSet", "save_samples", "suffix_of"]
@@ -37,8 +37,12 @@ class SampleSet:
         What the set is called where people read it: the file or the built-in's name.
     law
         The distribution that the values were drawn from, where it is known exactly.
+    units : shape (n,), or None
+        The id of the cluster that each row belongs to, whole numbers or strings, where rows are
+        declared to belong to documents, users or prompts; None where they are independent.
     sha256
-        Digest of kind, type, shape, columns and values; equal for equal sets on any machine.
+        Digest of kind, type, shape, columns, values and, where there are any, units; equal for
+        equal sets on any machine.
     """
 
     values: NDArray[Any]
@@ -46,6 +50,7 @@ class SampleSet:
     columns: tuple[str, ...] | None = None
     name: str = "samples"
     law: Law | None = None
+    units: NDArray[Any] | None = None
     sha256: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -60,6 +65,7 @@ class SampleSet:
         columns: tuple[str, ...] | None = None,
         name: str = "samples",
         law: Law | None = None,
+        units: Any = None,
     ) -> Self:
         """Return a set holding a checked copy of ``values``.
 
@@ -73,13 +79,16 @@ class SampleSet:
             What they hold; None: strings and booleans are codes, all else numbers.
         columns
             d different names; a set of codes or of sequences has one.
+        units : shape (n,)
+            The id of each row's cluster, whole numbers or strings; None if rows are independent.
+            Sequences of tokens are units of their own.
 
         Raises
         ------
         InvalidSamples
             If ``values`` are empty, not finite, of a wrong shape or type.
         InvalidArgument
-            If ``columns`` is not one name a column, all different.
+            If ``columns`` is not one name a column, all different, or ``units`` not one id a row.
         """
         found: Kind = "tokens"
         if kind == "tokens":
@@ -92,7 +101,8 @@ class SampleSet:
             raise InvalidArgument(
                 f"columns must be {width} different names, one a column; got columns={columns!r}"
             )
-        return cls(_fixed(own), found, columns, name, law)
+        ids = None if units is None else _ids(units, found, len(own))
+        return cls(_fixed(own), found, columns, name, law, ids)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -104,7 +114,10 @@ class SampleSet:
 
     def take(self, rows: NDArray[np.intp]) -> Self:
         """Return the rows of these numbers, at least one, under the same name; of no law."""
-        return type(self)(_fixed(self.values[rows]), self.kind, self.columns, self.name)
+        units = None if self.units is None else _fixed(self.units[rows])
+        return type(self)(
+            _fixed(self.values[rows]), self.kind, self.columns, self.name, units=units
+        )
 
 
 def save_samples(samples: Any, path: str | os.PathLike[str]) -> str:
@@ -126,10 +139,15 @@ def save_samples(samples: Any, path: str | os.PathLike[str]) -> str:
     InvalidSpec
         If ``path`` has another suffix than the samples take, or can't be written.
     InvalidSamples
-        If ``samples`` can't be used as samples.
+        If ``samples`` can't be used as samples, or carry ids of clusters, which no such file holds.
     """
     target = Path(path).expanduser()
     whole = samples if isinstance(samples, SampleSet) else SampleSet.of(samples)
+    if whole.units is not None:
+        raise InvalidSamples(
+            "samples must have no clusters to be saved, since the file would lose their ids; got "
+            f"{whole.name!r} with units"
+        )
     own = suffix_of(whole)
     if target.suffix != own and not (whole.texts and target.suffix == ".npy"):
         mend = " (.txt can't hold texts without words)" if whole.texts and own == ".npy" else ""
@@ -176,6 +194,27 @@ def _fixed(values: NDArray[Any]) -> NDArray[Any]:
     return values
 
 
+def _ids(units: Any, kind: Kind, rows: int) -> NDArray[Any]:
+    """Return a read-only copy of the ids of clusters, one a row."""
+    if kind == "tokens":
+        raise InvalidArgument(
+            "units must be None for tokens, of which each sequence is a unit of its own; got ids"
+        )
+    ids = np.asarray(units)
+    if ids.shape != (rows,):
+        raise InvalidArgument(
+            f"units must hold one id for each of the {rows:,} rows; got shape {ids.shape}"
+        )
+    if ids.dtype.kind == "O" and all(isinstance(one, str) for one in ids):
+        ids = ids.astype(np.str_)
+    if ids.dtype.kind not in "iuU":
+        raise InvalidArgument(
+            f"units must be whole numbers or strings; got ids of type {ids.dtype}, such as "
+            f"{ids.tolist()[0]!r}"
+        )
+    return _fixed(_canonical(ids))
+
+
 def _canonical(values: NDArray[Any]) -> NDArray[Any]:
     """Return a C-ordered, little-endian copy whose type doesn't depend on where it came from."""
     match values.dtype.kind:
@@ -198,6 +237,8 @@ def _digest(samples: SampleSet) -> str:
     values = samples.values
     header = [samples.kind, values.dtype.str, list(values.shape), samples.columns]
     digest = hashlib.sha256(json.dumps(header).encode() + b"\n")
+    if samples.units is not None:
+        digest.update(json.dumps(samples.units.tolist()).encode() + b"\n")
     if values.dtype.kind == "O":
         for line in lines_of(values):
             digest.update(line)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 
 from collapse_bench.data.arrays import MOST_BYTES
 from collapse_bench.data.columns import choose, listed
-from collapse_bench.errors import CollapseBenchError, InvalidSamples, InvalidSpec
+from collapse_bench.data.csvs import check_csv, overlong
+from collapse_bench.data.sampleset import SampleSet
+from collapse_bench.data.table import Table
+from collapse_bench.errors import (
+    CollapseBenchError,
+    InvalidArgument,
+    InvalidSamples,
+    InvalidSpec,
+)
 from collapse_bench.validation import Kind
 
 if TYPE_CHECKING:
@@ -30,9 +38,14 @@ MEND = "choose those to judge with --collapse-columns"
 
 
 def read_table(
-    argument: str, spec: str, path: Path, columns: Sequence[str] | None, kind: Kind | None
-) -> tuple[NDArray[Any], Kind, tuple[str, ...]]:
-    """Return the values of a table, what they hold, and the names of their columns.
+    argument: str,
+    spec: str,
+    path: Path,
+    columns: Sequence[str] | None,
+    kind: Kind | None,
+    clusters: str | None = None,
+) -> SampleSet | Table:
+    """Return a table's samples: complete numbers, one column of codes or tokens; else a table.
 
     Parameters
     ----------
@@ -44,25 +57,44 @@ def read_table(
         Those to keep, in this order; None keeps all.
     kind
         What they hold; None: one column of text or booleans is codes, one of lists is sequences
-        of tokens, numbers otherwise.
+        of tokens, complete columns of numbers are numbers, and all else is a table.
+    clusters
+        The column that names the unit each row belongs to, which isn't judged; None if there is
+        none.
 
     Raises
     ------
     InvalidSpec
-        If the table can't be parsed, or has columns without a name of their own.
+        If the table can't be parsed, has columns without a name of their own, or a row of a CSV
+        file has fewer or more cells than there are columns.
     InvalidArgument
-        If ``columns`` aren't in it.
+        If ``columns`` or ``clusters`` aren't in it, or ``clusters`` are those of a table or of
+        sequences.
     InvalidSamples
-        If it has no rows, a column that is no number among several, or missing cells.
+        If it has no rows, a column that holds neither numbers nor codes, integers of a CSV file
+        have more than 64 bits, or cells are missing where ``kind`` says what it holds.
     """
     try:
         with _quiet_datasets(), tempfile.TemporaryDirectory(prefix="collapse-bench-") as cache:
             table = _load(argument, spec, path, cache)
-            names = _chosen(argument, spec, table.column_names, columns)
+            names = _chosen(argument, spec, _judged(spec, table, columns, clusters), columns)
             if not len(table):
                 raise InvalidSamples(f"{argument} must have rows; got {argument}={spec!r} with 0")
+            if path.suffix.lower() == ".csv" and kind in (None, "numbers"):
+                for name in names:
+                    overlong(f"column {name!r} of {argument}={spec!r}", table, name)
             found = kind or _kind(argument, spec, table, names)
+            if clusters is not None and found in (None, "tokens"):
+                what = "a table of several kinds of columns" if found is None else "sequences"
+                raise InvalidArgument(
+                    f"clusters must be None for {what}; got clusters={clusters!r} of "
+                    f"{argument}={spec!r}: {MEND}, of complete numbers or one of codes"
+                )
+            if found is None:
+                chosen = table.select_columns(list(names))
+                return Table.of(chosen, name=spec, where=f"{argument}={spec!r}")
             parts = [_column(argument, spec, table, name, found) for name in names]
+            units = clusters and _column(argument, spec, table, clusters, "codes")
     except CollapseBenchError:
         raise
     except Exception as error:  # parsers raise whatever they like on a damaged file
@@ -70,7 +102,9 @@ def read_table(
         raise InvalidSpec(
             f"{argument} must be readable as {form}; got {argument}={spec!r}: {_cause(error)}"
         ) from error
-    return (parts[0] if len(parts) == 1 else np.column_stack(parts)), found, names
+    values = parts[0] if len(parts) == 1 else np.column_stack(parts)
+    named = None if found == "tokens" and len(names) > 1 else names  # columns of a block have none
+    return SampleSet.of(values, kind=found, columns=named, name=spec, units=units)
 
 
 def _load(argument: str, spec: str, path: Path, cache: str) -> Dataset:
@@ -86,7 +120,7 @@ def _load(argument: str, spec: str, path: Path, cache: str) -> Dataset:
         # One block: a later block may not widen the column types that the first one settled.
         options["chunksize"] = path.stat().st_size + 1
     if suffix == ".csv":
-        _check_header(argument, spec, path)
+        check_csv(argument, spec, path)
         options["float_precision"] = "round_trip"  # the parser's default may miss the last bit
     if suffix == ".jsonl":
         # Rows of numbers and text would come back as one column of text, chat logs as dialogs.
@@ -110,47 +144,18 @@ def _weigh_parquet(argument: str, spec: str, path: Path) -> None:
         )
 
 
-def _check_header(argument: str, spec: str, path: Path) -> None:
-    """Refuse a CSV file whose first line can't be the names of its columns.
-
-    The parser takes the first line for names whatever it holds, and the first column for an index
-    if the names are too few: a row or a column would be lost.
-    """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        lines = csv.reader(file)
-        names, row = next(lines, []), next(lines, [])
-    if len(names) == 1 and any(mark in names[0] for mark in ";\t"):
-        raise InvalidSpec(
-            f"{argument} must be separated by commas; got {argument}={spec!r}, "
-            f"which begins {names[0][:60]!r}"
-        )
-    counted = len(names) > 1 and names == [str(index) for index in range(len(names))]  # as pandas
-    if names and all(_is_number(name) for name in names) and not counted:
-        raise InvalidSpec(
-            f"{argument} must have the names of its columns in the first line; "
-            f"got {argument}={spec!r}, which begins {listed(names)}"
-        )
-    twice = sorted({name for name in names if name and names.count(name) > 1})
-    if twice:
-        raise InvalidSpec(
-            f"{argument} must have different column names; "
-            f"got {argument}={spec!r} with {listed(twice)} more than once"
-        )
-    if not row:
-        raise InvalidSamples(f"{argument} must have rows; got {argument}={spec!r} with 0")
-    if len(row) > len(names):
-        raise InvalidSpec(
-            f"{argument} must have a name for each column; "
-            f"got {argument}={spec!r} with {len(names)} names and {len(row)} cells in its first row"
-        )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _judged(
+    spec: str, table: Dataset, columns: Sequence[str] | None, clusters: str | None
+) -> list[str]:
+    """Return the columns that may be judged: all but that of clusters."""
+    if clusters is None:
+        return list(table.column_names)
+    if clusters not in table.column_names:
+        near = listed(get_close_matches(clusters, table.column_names, n=3) or table.column_names)
+        raise InvalidArgument(f"clusters must be a column of {spec!r}, {near}; got {clusters!r}")
+    if columns is not None and clusters in columns:
+        raise InvalidArgument(f"clusters must be none of the columns judged; got {clusters!r}")
+    return [name for name in table.column_names if name != clusters]
 
 
 def _chosen(
@@ -168,28 +173,47 @@ def _chosen(
     return tuple(available)
 
 
-def _kind(argument: str, spec: str, table: Dataset, names: Sequence[str]) -> Kind:
+def _kind(argument: str, spec: str, table: Dataset, names: Sequence[str]) -> Kind | None:
+    """Return what columns hold that make one array; None where they are a table of their own."""
     import pyarrow.types as types
 
     schema = table.features.arrow_schema
+    held = {name: schema.field(name).type for name in names}
+    if len(names) == 1 and _is_list(held[names[0]]):
+        return "tokens"
+    strange = [
+        f"{name} ({kind})" for name, kind in held.items() if not _is_number_or_code(types, kind)
+    ]
+    if strange:
+        raise InvalidSamples(
+            f"{argument} must have columns of numbers or codes, or one of lists of tokens; "
+            f"got {argument}={spec!r} with {listed(strange)}: {MEND}"
+        )
     others = [
         name
-        for name in names
-        if not (types.is_integer(t := schema.field(name).type) or types.is_floating(t))
+        for name, kind in held.items()
+        if not (types.is_integer(kind) or types.is_floating(kind))
         or hasattr(table.features[name], "names")  # class labels: integers that stand for names
     ]
-    if not others:
-        return "numbers"
-    only = schema.field(others[0]).type
-    if len(names) == 1 and _is_list(only):
-        return "tokens"
-    if len(names) == 1 and not (types.is_nested(only) or types.is_temporal(only)):
-        return "codes"
-    shown = listed([f"{name} ({schema.field(name).type})" for name in others])
-    raise InvalidSamples(
-        f"{argument} must have numeric columns, or one column of codes or of lists of tokens; "
-        f"got {argument}={spec!r} with {shown}: {MEND}"
+    if (others and len(names) > 1) or any(_has_gaps(table, name) for name in names):
+        return None
+    return "codes" if others else "numbers"
+
+
+def _is_number_or_code(types: Any, kind: Any) -> bool:
+    known = (
+        *(types.is_integer, types.is_floating, types.is_boolean, types.is_null),
+        *(types.is_string, types.is_large_string, types.is_dictionary),
     )
+    return any(check(kind) for check in known)
+
+
+def _has_gaps(table: Dataset, name: str) -> bool:
+    """Return whether cells are missing: null, or NaN."""
+    import pyarrow.compute as compute
+
+    cells = table.select_columns(name).with_format("arrow")[:][name]
+    return bool(compute.any(compute.is_null(cells, nan_is_null=True)).as_py())
 
 
 def _column(argument: str, spec: str, table: Dataset, name: str, kind: Kind) -> NDArray[Any]:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from collapse_bench.errors import InvalidArgument
+from collapse_bench.gates.codes import Codes, default_mass
 from collapse_bench.gates.evidence import Setting
 from collapse_bench.gates.rows import Data, read_reference
 from collapse_bench.gates.support import Support
@@ -124,9 +125,13 @@ def default_checks(reference: Any, kind: Kind | None = None) -> tuple[Check, ...
 
 
 def defaults_of(reference: Data) -> tuple[Check, ...]:
-    """Return the checks that a gate makes of rows: of numbers tails, spread and shape."""
-    return NUMBERS if reference.kind == "numbers" else CODES
+    """Return the checks that a gate makes of rows: of numbers tails, spread and shape.
+
+    Of codes the states that are judged as rare are those that the reference can tell as such.
+    """
+    if not isinstance(reference, Codes):
+        return NUMBERS
+    return Check("tail_mass", mass=default_mass(reference)), Check("support")
 
 
 NUMBERS = (Check("tail_mass"), Check("variance"), Check("wasserstein"))
-CODES = (Check("tail_mass"), Check("support"))

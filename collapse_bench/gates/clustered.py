@@ -1,4 +1,4 @@
-"""Tails and variances of rows in declared clusters: what each cluster adds to them."""
+"""Tails, states and variances of rows in declared clusters: what each cluster adds to them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collapse_bench.gates import by_unit
+from collapse_bench.gates.codes import Codes
 from collapse_bench.gates.counting import (
     ENDS,
     Line,
@@ -25,12 +26,15 @@ from collapse_bench.gates.levels import LEAST_ROWS, Levels
 from collapse_bench.gates.rows import Data, Rows, dropped
 from collapse_bench.gates.scales import Form
 from collapse_bench.statistics import exceedance
+from collapse_bench.statistics.cluster_transport import ClusteredRows
 from collapse_bench.statistics.whitening import whitening
 from collapse_bench.streams import generator
 
 __all__ = [
     "few_clusters",
+    "foreign_note",
     "least_clusters",
+    "of_numbers",
     "sizes_note",
     "tail_evidence",
     "tail_spread",
@@ -70,10 +74,10 @@ class Region(NamedTuple):
 
     scores: Callable[[Data], Line]
     ends: dict[int, tuple[float, float]]
-    counted: Rows
+    counted: Data
     notes: tuple[str, ...]
 
-    def units(self, samples: Rows) -> by_unit.Units:
+    def units(self, samples: Data) -> by_unit.Units:
         """Return how many rows of each cluster lie in the tail, and how many it has."""
         scores, inside = self.scores(samples), np.zeros(len(samples.values))
         for sign, (threshold, share) in self.ends.items():
@@ -82,12 +86,15 @@ class Region(NamedTuple):
         return _by_cluster(samples, inside)
 
 
-def tail_of(check: TailSetting, reference: Rows, side: Tail, seed: int) -> Region | None:
+def tail_of(check: TailSetting, reference: Data, side: Tail, seed: int) -> Region | None:
     """Return the tail, or None if half of the clusters can't mark one."""
     known, counted = _halves(reference, generator(seed, "check", check.metric, "half"))
     notes: tuple[str, ...] = ()
     scores = line if check.score is None else scores_by(check.score)
-    if is_halved(reference, check.score):
+    if isinstance(known, Codes) or isinstance(reference, Codes):
+        assert isinstance(known, Codes)
+        scores = rarity_in(known)
+    elif is_halved(reference, check.score):
         fitted = whitening(known.values)
         if fitted is None:
             return None
@@ -110,8 +117,8 @@ def tail_of(check: TailSetting, reference: Rows, side: Tail, seed: int) -> Regio
 
 def tail_evidence(
     check: TailSetting,
-    samples: Rows,
-    reference: Rows,
+    samples: Data,
+    reference: Data,
     levels: Levels,
     *,
     side: Tail,
@@ -143,11 +150,11 @@ def tail_evidence(
         quantity=quantity,
         seed=seed,
         withheld=few,
-        notes=(*notes, sizes_note(samples, reference)),
+        notes=(*notes, *foreign_note(samples, reference), sizes_note(samples, reference)),
     )
 
 
-def tail_spread(check: TailSetting, reference: Rows, side: Tail) -> tuple[float | None, int]:
+def tail_spread(check: TailSetting, reference: Data, side: Tail) -> tuple[float | None, int]:
     """Return the spread of the log-rate by cluster, and how many clusters are too few to tell."""
     region = tail_of(check, reference, side, seed=0)
     if region is None:
@@ -183,19 +190,56 @@ def variance_units(rows: Rows, values: NDArray[np.float64], form: Form) -> by_un
     return _by_cluster(rows, added)
 
 
-def few_clusters(samples: Rows, reference: Rows, of: str = "") -> str | None:
-    """Return that there are too few clusters to show anything, or None."""
-    if min(len(samples), len(reference)) >= LEAST_ROWS:
+def few_clusters(samples: Data, reference: Data, of: str = "") -> str | None:
+    """Return that there are too few clusters to show anything, or None.
+
+    Clusters of unequal lengths w count as (sum w)^2 / sum w^2 equal ones.
+    """
+    if min(len(samples), len(reference)) < LEAST_ROWS:
+        return f"fewer than {LEAST_ROWS} clusters{of} show nothing"
+    rows = [np.bincount(data.units).astype(np.float64) for data in (samples, reference)]  # type: ignore[arg-type]
+    count = min(float(w.sum() ** 2 / np.square(w).sum()) for w in rows)
+    if count >= LEAST_ROWS:
         return None
-    return f"fewer than {LEAST_ROWS} clusters{of} show nothing"
+    return (
+        f"a few clusters hold most of the rows, so that they count as {count:.3g} of one length, "
+        f"and fewer than {LEAST_ROWS} show nothing"
+    )
 
 
-def least_clusters(reference: Rows, rows: int) -> int:
+def foreign_note(samples: Data, reference: Data) -> tuple[str, ...]:
+    """Return a note on codes that the reference lacks; none if there are none."""
+    if not (isinstance(samples, Codes) and isinstance(reference, Codes)):
+        return ()
+    share = samples.foreign(reference)
+    if not share:
+        return ()
+    return (f"{share:.2%} of the generated codes are of states that the reference lacks",)
+
+
+def rarity_in(known: Codes) -> Callable[[Data], Line]:
+    """Return what gives codes their scores: the rarer among known ones, the higher."""
+
+    def rarity(samples: Data) -> Line:
+        assert isinstance(samples, Codes)
+        return -known.counts_of(samples.values).astype(np.float64)
+
+    return rarity
+
+
+def of_numbers(data: Data) -> ClusteredRows:
+    """Return rows of numbers and their clusters as tests of them take them."""
+    assert isinstance(data, Rows)
+    assert data.units is not None
+    return ClusteredRows(data.values, data.units)
+
+
+def least_clusters(reference: Data, rows: int) -> int:
     """Return how many clusters hold so many rows, ``LEAST_ROWS`` at least."""
     return max(LEAST_ROWS, math.ceil(rows * len(reference) / len(reference.values)))
 
 
-def sizes_note(samples: Rows, reference: Rows) -> str:
+def sizes_note(samples: Data, reference: Data) -> str:
     """Return the note that sizes are counted in clusters."""
     return (
         f"n and m count clusters, which hold {len(samples.values):,} and "
@@ -203,8 +247,10 @@ def sizes_note(samples: Rows, reference: Rows) -> str:
     )
 
 
-def _halves(rows: Rows, rng: np.random.Generator) -> tuple[Rows, Rows]:
+def _halves(rows: Data, rng: np.random.Generator) -> tuple[Data, Data]:
     """Return two random halves of the clusters; the second has one more if they are odd."""
+    if isinstance(rows, Codes):
+        return rows.halves(rng)
     assert rows.units is not None
     first = np.zeros(len(rows), dtype=bool)
     first[rng.permutation(len(rows))[: len(rows) // 2]] = True
@@ -216,7 +262,7 @@ def _halves(rows: Rows, rng: np.random.Generator) -> tuple[Rows, Rows]:
     return parts[0], parts[1]
 
 
-def _by_cluster(rows: Rows, values: NDArray[np.float64]) -> by_unit.Units:
+def _by_cluster(rows: Data, values: NDArray[np.float64]) -> by_unit.Units:
     """Return sums of values by cluster, and their rows, shapes (N,) and (N,)."""
     assert rows.units is not None
     sums = np.bincount(rows.units, values, minlength=len(rows)).astype(np.float64)

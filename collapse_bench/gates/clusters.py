@@ -8,8 +8,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collapse_bench.errors import InvalidArgument
+from collapse_bench.gates.codes import Codes
+from collapse_bench.validation import Kind
 
-__all__ = ["arranged", "as_pair", "units_of"]
+__all__ = ["ClusteredCodes", "arranged", "as_pair", "units_of"]
+
+
+class ClusteredCodes(Codes):
+    """Draws of codes in declared clusters, sorted; a cluster is a unit as a sequence is."""
+
+    @property
+    def kind(self) -> Kind:
+        """What they are: draws of codes."""
+        return "codes"
+
+    @classmethod
+    def of_clusters(
+        cls, values: NDArray[Any], units: NDArray[np.intp], columns: tuple[str, ...] | None
+    ) -> ClusteredCodes:
+        """Return draws in any order and the number of each one's cluster, (n,) and (n,)."""
+        ranks = np.unique(values, return_inverse=True)[1].astype(np.float64)
+        order, numbers = arranged(ranks[:, None], units)
+        sorted_too = np.lexsort((numbers, ranks[order]))
+        return cls(
+            values[order][sorted_too],
+            int(numbers[-1]) + 1,
+            units=numbers[sorted_too],
+            columns=columns,
+        )
 
 
 def as_pair(clusters: Any) -> tuple[Any, Any]:

@@ -78,12 +78,16 @@ class Gate:
     mode
         What :meth:`run` does: "fixed" draws the planned number at once; "sequential" draws only
         while a check is undecided.
+    clusters : shape (m,)
+        None if the reference's rows are independent, or if it is a set of samples that carries its
+        own ids. An id of the cluster of each row: rows that belong to documents, users or prompts
+        may depend on one another, clusters don't. Sizes then count clusters.
 
     Raises
     ------
     InvalidArgument
-        If a level is out of range, a check is unknown or listed twice, or one has fewer
-        permutations than K / alpha or 1 / beta.
+        If a level is out of range, a check is unknown or listed twice, one has fewer permutations
+        than K / alpha or 1 / beta, or clusters are declared in sequential mode.
     InvalidSamples
         If the reference can't be read, or doesn't vary.
     """
@@ -97,6 +101,7 @@ class Gate:
         beta: float = 0.01,
         seed: int = 0,
         mode: Mode = "fixed",
+        clusters: Any = None,
     ) -> None:
         one_of("mode", mode, ("fixed", "sequential"))
         self.mode = mode
@@ -104,7 +109,12 @@ class Gate:
         self.seed = seed
         given = None if checks is None else as_checks(checks)
         self._kind = kind_of(given or ())
-        self.reference = read_reference(reference, self._kind, seed=seed)
+        self.reference = read_reference(reference, self._kind, seed=seed, clusters=clusters)
+        if mode == "sequential" and self._clustered:
+            raise InvalidArgument(
+                "clusters must be None in sequential mode, which draws rows one by one; got ids of "
+                f"{len(self.reference):,} clusters of the reference: judge samples with their ids"
+            )
         self.checks = given or defaults_of(self.reference)
         self.levels = Levels.of(alpha, beta, checks=len(self.checks))
         for check in self.checks:
@@ -112,17 +122,25 @@ class Gate:
             growth = getattr(check.setting, "growth", None)
             check_permutations(check.setting.permutations, self.levels.directed(growth))
 
-    def judge(self, samples: Any) -> GateResult:
+    def judge(self, samples: Any, *, clusters: Any = None) -> GateResult:
         """Return the verdicts of all checks on samples, of the reference's kind and width.
+
+        Parameters
+        ----------
+        samples : shape (n, d) or (n,)
+            What a model drew.
+        clusters : shape (n,)
+            The id of each row's cluster, where the reference has clusters too; None where it
+            hasn't, or where the samples are a set that carries its own ids.
 
         Raises
         ------
         InvalidSamples
             If the samples are empty, not finite, or of another width than the reference.
         InvalidArgument
-            If they aren't numbers.
+            If they aren't numbers, or only they or only the reference have clusters.
         """
-        rows = read_samples(samples, self.reference, self._kind)
+        rows = read_samples(samples, self.reference, self._kind, clusters=clusters)
         return _result(tuple(self._judge(check, rows) for check in self.checks))
 
     def run(
@@ -152,8 +170,15 @@ class Gate:
         ------
         InvalidSamples
             If a call returns other than so many samples of the reference's kind and width.
+        InvalidArgument
+            If the reference's rows belong to clusters: what is drawn has no ids.
         """
         check_count("chunk", chunk)
+        if self._clustered:
+            raise InvalidArgument(
+                "clusters must be None for run, whose draws have no ids; got a reference of "
+                f"{len(self.reference):,} clusters: judge samples with their ids"
+            )
         if budget is not None:
             check_count("budget", budget)
         if self.mode == "fixed":
@@ -177,7 +202,7 @@ class Gate:
         return _result(tuple(course.verdict for course in courses if course.verdict is not None))
 
     def planned_size(self) -> int:
-        """Return the samples with which every check can be decided both ways."""
+        """Return the samples, or clusters, with which every check can be decided both ways."""
         found = [
             check_plan(check.setting, self.reference, self.levels, len(self.reference))
             for check in self.checks
@@ -188,7 +213,7 @@ class Gate:
             for size in (one.size_to_pass, one.size_to_fail)
         )
 
-    def judge_one(self, check: Check | str, samples: Any) -> Verdict:
+    def judge_one(self, check: Check | str, samples: Any, *, clusters: Any = None) -> Verdict:
         """Return the verdict of one of the gate's checks, the same as :meth:`judge` gives.
 
         Raises
@@ -202,7 +227,13 @@ class Gate:
         if wanted not in self.checks:
             names = ", ".join(known.name for known in self.checks)
             raise InvalidArgument(f"check must be one of the gate's, {names}; got {wanted!r}")
-        return self._judge(wanted, read_samples(samples, self.reference, self._kind))
+        rows = read_samples(samples, self.reference, self._kind, clusters=clusters)
+        return self._judge(wanted, rows)
+
+    @property
+    def _clustered(self) -> bool:
+        """Whether rows belong to declared clusters."""
+        return self.reference.kind != "tokens" and self.reference.units is not None
 
     def _judge(self, check: Check, rows: Data) -> Verdict:
         return judge(check.setting, rows, self.reference, self.levels, seed=self.seed)

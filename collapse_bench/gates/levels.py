@@ -11,6 +11,7 @@ from collapse_bench.validation import check_count, check_real
 
 __all__ = [
     "LEAST_ROWS",
+    "MOST_PERMUTATIONS",
     "POWER",
     "Levels",
     "as_growth",
@@ -21,6 +22,9 @@ __all__ = [
 # With fewer rows on either side nothing passes, whatever their values: moments and resampling say
 # too little about so few.
 LEAST_ROWS = 20
+
+# Relabellings of one check: more take hours, and no gate of up to 100 checks needs them.
+MOST_PERMUTATIONS = 10_000_000
 
 # With this probability a model without loss passes a gate that is as large as ``size_needed``.
 POWER = 0.99
@@ -71,16 +75,24 @@ class Levels:
 
 
 def check_permutations(permutations: int, levels: Levels) -> int:
-    """Return ``permutations`` if so many can reach both levels.
+    """Return ``permutations`` if so many can reach both levels and can be run.
 
     Raises
     ------
     InvalidArgument
-        If the smallest p-value of so many relabellings is above the check's alpha or its beta.
+        If the smallest p-value of so many relabellings is above the check's alpha or its beta,
+        they are more than 10,000,000, or a level is so small that it takes more.
     """
     # 300 for alpha = 0.01 and three checks: 1 / (0.01 / 3) rounds to 299.99999999999994 or 300.
     least = math.ceil(1 / min(levels.alpha, levels.beta) - 1e-6)
-    return check_count("permutations", permutations, least=least)
+    if least > MOST_PERMUTATIONS:
+        name = "alpha" if levels.alpha <= levels.beta else "beta"
+        level = min(levels.alpha, levels.beta)
+        raise InvalidArgument(
+            f"{name} must be at least {1 / MOST_PERMUTATIONS:g} in each check, which "
+            f"{MOST_PERMUTATIONS:,} permutations can show; got {level:g} in each"
+        )
+    return check_count("permutations", permutations, least=least, most=MOST_PERMUTATIONS)
 
 
 def check_effects(tolerate: float, detect: float, *, most: float) -> None:

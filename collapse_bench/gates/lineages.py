@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import polygamma
 
+from collapse_bench.errors import InvalidArgument
 from collapse_bench.gates.levels import POWER, Levels, as_growth, check_effects
 from collapse_bench.gates.neutral import Neutral, neutral_lineages
 from collapse_bench.statistics.drift import lineages_to_reject
@@ -22,6 +23,9 @@ LEAST_LINEAGES = 4
 
 # With fewer samples than this many times the generations, neutral lineages come down to few rows.
 LEAST_SIZE = 4
+
+# Rows that one neutral lineage draws in all its generations; 2,000 such lineages take minutes.
+MOST_ROWS = 20_000_000
 
 # Lineages are skew, and both tests must reject: so many times what a t-test of normal ones takes.
 ALLOWANCE = 1.3
@@ -80,7 +84,7 @@ def plan_drift(
     reference, founder_size, eval_size, growth, tolerate, detect, alpha, beta, seed
         As for the check.
     size
-        Samples that each generation is fitted to.
+        Samples that each generation is fitted to; ``size`` times n is at most 20,000,000.
     generations
         n. The signal grows with it and the noise with its root, until ``size`` < 4 n.
     power
@@ -96,11 +100,18 @@ def plan_drift(
     check_effects(tolerate, detect, most=1)
     growing = as_growth(growth)
     levels = Levels.of(alpha, beta, power=power)
-    sizes = (check_count("size", size, least=2),) * check_count("generations", generations)
+    check_count("size", size, least=2, most=MOST_ROWS)
+    check_count("generations", generations)
+    if size * generations > MOST_ROWS:
+        raise InvalidArgument(
+            f"generations must be at most {MOST_ROWS // size:,} of size {size:,}; "
+            f"got generations={generations!r}"
+        )
+    sizes = (int(size),) * generations
     if founder_size is not None:
-        check_count("founder_size", founder_size, least=0)
+        check_count("founder_size", founder_size, least=0, most=MOST_ROWS)
     if eval_size is not None:
-        check_count("eval_size", eval_size, least=2)
+        check_count("eval_size", eval_size, least=2, most=MOST_ROWS)
     neutral = neutral_lineages(
         reference, sizes, founder_size=founder_size, eval_size=eval_size, seed=seed
     )

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from collapse_bench.errors import UndefinedMetric
-from collapse_bench.gates import by_unit
+from collapse_bench.gates import by_unit, clustered
 from collapse_bench.gates.evidence import Evidence, growth_note, growth_untold
 from collapse_bench.gates.levels import LEAST_ROWS, Levels
 from collapse_bench.gates.rows import Rows, dropped
 from collapse_bench.gates.scales import Scale
 from collapse_bench.gates.verdict import Growth
 from collapse_bench.statistics import power
+from collapse_bench.statistics.cluster_covariance import cluster_pair_test, square_sums
+from collapse_bench.statistics.cluster_transport import ClusteredRows
 from collapse_bench.statistics.covariance import STATISTICS, PairTest, Statistic, pair_test
 from collapse_bench.statistics.spread import HEAVY, kurtosis
 from collapse_bench.streams import generator
@@ -51,20 +53,22 @@ def evidence(
     Of a single one where ``check.scale`` names it.
     """
     among, growth = _among(check), check.growth
-    n, m, d = len(samples), len(reference), reference.white.dimension
+    n, d = len(samples), reference.white.dimension
+    sizes = () if reference.units is None else (clustered.sizes_note(samples, reference),)
     unclear = Evidence(
-        among[0],
+        _name(among[0], reference),
         QUANTITIES[among[0]],
-        notes=dropped(reference, reference.white.dependent),
+        notes=(*dropped(reference, reference.white.dependent), *sizes),
         growth=growth_untold(*GROWN[among[0]], growth),
     )
-    constant = n > 1 and bool((samples.values[0] == samples.values[-1]).all())
+    constant = n > 1 and bool((samples.values == samples.values[0]).all())
     if n <= d and not constant:
-        return replace(unclear, withheld=f"{n} rows can't span the {d} directions judged")
+        return replace(
+            unclear, withheld=f"{n} {_units(reference)} can't span the {d} directions judged"
+        )
     ours, theirs = reference.white(samples.values), reference.white(reference.values)
     try:
-        rng = generator(seed, "check", check.metric, "relabel")
-        test = pair_test(ours, theirs, permutations=check.permutations, rng=rng)
+        test = _test(check, (samples, ours), (reference, theirs), seed)
     except UndefinedMetric as error:
         return replace(unclear, withheld=str(error))
     heavy = _heavy(ours)
@@ -72,7 +76,8 @@ def evidence(
     lost = _judged(test, at, among, tolerate=check.tolerate, detect=check.detect, heavy=heavy)
     unsound = never_passes(reference) is not None or _heavy(theirs)
     mirrored = test.mirrored()
-    withheld = _withheld(test, reference, min(n, m), among, heavy=_heavy(theirs))
+    few = _few(samples, reference)
+    withheld = few or _withheld(test, reference, among, heavy=_heavy(theirs))
     if growth is None:
         grown = None
         notes = () if unsound else _note(mirrored, at, check.tolerate, among)
@@ -92,7 +97,7 @@ def evidence(
         )
     return replace(
         unclear,
-        statistic=lost.statistic,
+        statistic=_name(lost.statistic, reference),
         quantity=QUANTITIES[lost.statistic],
         estimate=test.loss(lost.statistic),
         low=lost.low,
@@ -102,6 +107,34 @@ def evidence(
         withheld=withheld,
         notes=(*unclear.notes, *notes),
         growth=grown,
+    )
+
+
+def _name(statistic: Statistic, reference: Rows) -> str:
+    """Return what a statistic is called, by rows or by clusters."""
+    return statistic if reference.units is None else f"{statistic}_by_cluster"
+
+
+def _units(reference: Rows) -> str:
+    return "rows" if reference.units is None else "clusters"
+
+
+def _test(
+    check: PairSetting,
+    ours: tuple[Rows, NDArray[np.float64]],
+    theirs: tuple[Rows, NDArray[np.float64]],
+    seed: int,
+) -> PairTest:
+    """Return the test of two samples in white coordinates, by rows or by clusters."""
+    rng = generator(seed, "check", check.metric, "relabel")
+    samples, reference = ours[0].units, theirs[0].units
+    if samples is None or reference is None:
+        return pair_test(ours[1], theirs[1], permutations=check.permutations, rng=rng)
+    return cluster_pair_test(
+        ClusteredRows(ours[1], samples),
+        ClusteredRows(theirs[1], reference),
+        permutations=check.permutations,
+        rng=rng,
     )
 
 
@@ -253,12 +286,19 @@ def _or_none_below(bound: float | None) -> float:
     return -math.inf if bound is None else bound
 
 
+def _few(samples: Rows, reference: Rows) -> str | None:
+    """Return that so few rows or clusters show nothing, or None."""
+    if reference.units is not None:
+        return clustered.few_clusters(samples, reference)
+    if min(len(samples), len(reference)) < LEAST_ROWS:
+        return f"fewer than {LEAST_ROWS} rows show nothing to be kept"
+    return None
+
+
 def _withheld(
-    test: PairTest, reference: Rows, rows: int, among: tuple[Statistic, ...], *, heavy: bool
+    test: PairTest, reference: Rows, among: tuple[Statistic, ...], *, heavy: bool
 ) -> str | None:
     """Return why nothing may pass; ``heavy``: the reference has tails in some direction."""
-    if rows < LEAST_ROWS:
-        return f"fewer than {LEAST_ROWS} rows show nothing to be kept"
     never = never_passes(reference)
     if never is not None:
         return never
@@ -283,7 +323,10 @@ def _heavy(white: NDArray[np.float64]) -> bool:
 
 
 def _volume_spread(reference: Rows) -> float:
-    """Return the variance of log det / d times the sample size: 2/d for a normal law."""
+    """Return the variance of log det / d times the sample size: 2/d for normal rows."""
+    if reference.units is not None:
+        white = reference.white(reference.values)
+        return _by_cluster(ClusteredRows(white, reference.units))
     lengths = np.square(reference.white(reference.values)).sum(axis=1)
     return float(lengths.var()) / reference.white.dimension**2
 
@@ -294,4 +337,15 @@ def _direction_spread(reference: Rows) -> float:
         *reference.white(reference.values).T,
         *reference.values[:, reference.varying].T,
     ]
+    if reference.units is not None:
+        one = np.ones(1)
+        return max(
+            _by_cluster(ClusteredRows(line[:, None], reference.units), one) for line in lines
+        )
     return max(map(kurtosis, lines)) - 1
+
+
+def _by_cluster(sample: ClusteredRows, direction: NDArray[np.float64] | None = None) -> float:
+    """Return the variance of the log of mean squares times the number of clusters."""
+    x, w = square_sums(sample, direction)
+    return float(np.mean(np.square(x - x.sum() / w.sum() * w)) / x.mean() ** 2)

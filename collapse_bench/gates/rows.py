@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collapse_bench.errors import InvalidArgument, InvalidSamples
-from collapse_bench.gates.clusters import arranged, units_of
+from collapse_bench.gates.clusters import ClusteredCodes, arranged, units_of
 from collapse_bench.gates.codes import Codes
 from collapse_bench.statistics.whitening import Whitening, varying_columns, whitening
 from collapse_bench.streams import generator
@@ -84,7 +84,7 @@ Data = Rows | Codes
 def read_reference(reference: Any, kind: Kind | None, *, seed: int, clusters: Any = None) -> Data:
     """Return a reference as rows: samples as they are, a law by ``LAW_ROWS`` draws.
 
-    ``clusters``: an id of each row; None if rows are independent.
+    ``clusters``: an id of each row; None: those that a set of samples carries, if any.
 
     Raises
     ------
@@ -119,12 +119,13 @@ def read_reference(reference: Any, kind: Kind | None, *, seed: int, clusters: An
 def read_samples(samples: Any, reference: Data, kind: Kind | None, *, clusters: Any = None) -> Data:
     """Return generated samples as rows with the reference's columns.
 
-    ``clusters``: an id of each row; None if rows are independent.
+    ``clusters``: an id of each row; None: those that a set of samples carries, if any.
 
     Raises
     ------
     InvalidArgument
-        If they don't hold what the reference holds, or the ids aren't one for each row.
+        If they don't hold what the reference holds, the ids aren't one for each row, or only one
+        of the two has clusters.
     InvalidSamples
         If they are a model, empty, not finite, not rectangular, or have other columns.
     """
@@ -134,7 +135,7 @@ def read_samples(samples: Any, reference: Data, kind: Kind | None, *, clusters: 
             "pass model.sample(size, rng=rng)"
         )
     if isinstance(reference, Codes):
-        rows = _read("samples", samples, kind or reference.kind)
+        rows = _read("samples", samples, kind or reference.kind, clusters=clusters)
         assert isinstance(rows, Codes)
         if rows.values.dtype.kind != reference.values.dtype.kind:
             _refuse_types(rows, reference)
@@ -147,6 +148,12 @@ def read_samples(samples: Any, reference: Data, kind: Kind | None, *, clusters: 
     if None not in (rows.columns, reference.columns) and rows.columns != reference.columns:
         raise InvalidSamples(
             f"samples must have the reference's columns {reference.columns}; got {rows.columns}"
+        )
+    if rows.kind != "tokens" and (rows.units is None) != (reference.units is None):
+        without = "samples" if rows.units is None else "reference"
+        raise InvalidArgument(
+            "clusters must name the clusters of both samples and reference, or of neither; got no "
+            f"ids of the {without}"
         )
     return rows
 
@@ -197,13 +204,20 @@ def _read(
 ) -> Data:
     columns = None
     if hasattr(samples, "kind") and hasattr(samples, "values"):  # a data.SampleSet
+        clusters = getattr(samples, "units", None) if clusters is None else clusters
         kind, columns, samples = kind or samples.kind, samples.columns, samples.values
     if kind == "tokens":
-        _refuse_clusters(clusters, "tokens, of which each sequence is a unit of its own")
+        if clusters is not None:
+            raise InvalidArgument(
+                "clusters must be None for tokens, of which each sequence is a unit of its own; "
+                "got ids"
+            )
         return Codes.of_units(*as_tokens(name, samples))
     checked, found = as_samples(name, samples, kind)
     if found == "codes":
-        _refuse_clusters(clusters, "codes: only rows of numbers are counted by cluster")
+        if clusters is not None:
+            units = units_of(clusters, name=name, rows=len(checked))
+            return ClusteredCodes.of_clusters(checked, units, columns)
         return Codes.of_draws(checked, columns)
     values = as_numbers(name, samples, columns=width)
     if np.abs(values).max() > LARGEST:
@@ -218,11 +232,6 @@ def _read(
     if values.shape[1] == 1:
         return Rows(np.sort(values, axis=0), columns)
     return Rows(values[np.lexsort(values.T[::-1])], columns)
-
-
-def _refuse_clusters(clusters: Any, what: str) -> None:
-    if clusters is not None:
-        raise InvalidArgument(f"clusters must be None for {what}; got ids")
 
 
 def is_law(source: Any) -> bool:

@@ -310,6 +310,7 @@ class TailCourse:
         growth, few = None, None
         if len(self.reference) < LEAST_ROWS:
             few = f"fewer than {LEAST_ROWS} reference rows show nothing to be kept"
+        few = few or setting.never_passes(self.reference)
         if setting.growth is not None:
             low = self.tests["grown"].bound(count, n, level=at.alpha)
             high = self.tests["held"].bound(count, n, level=at.beta)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypedDict, Unpack
 
 from collapse_bench.errors import InvalidArgument
+from collapse_bench.gates import clustered
+from collapse_bench.gates.clusters import as_pair
 from collapse_bench.gates.codes import Codes, foreign_note
 from collapse_bench.gates.evidence import Evidence
 from collapse_bench.gates.judge import judge
@@ -14,7 +16,7 @@ from collapse_bench.gates.levels import LEAST_ROWS, Levels, check_effects
 from collapse_bench.gates.rows import Data, read_reference, read_samples
 from collapse_bench.gates.verdict import Verdict
 from collapse_bench.statistics import power
-from collapse_bench.statistics.richness import RichnessTest
+from collapse_bench.statistics.richness import Richness, RichnessTest
 from collapse_bench.validation import Kind, check_count
 
 __all__ = ["DEPTH", "Support", "assert_support", "check_support"]
@@ -31,6 +33,7 @@ class SupportSettings(TypedDict, total=False):
     detect: float
     depth: int | None
     kind: Kind | None
+    clusters: Any
     alpha: float
     beta: float
     permutations: int
@@ -72,20 +75,30 @@ class Support:
             reference.incidence.richness(depth),
             depth / min(n, m),
         )
-        low, high = test.bounds(alpha=levels.alpha, beta=levels.beta)
+        fails, passes, notes = test, test, foreign_note(samples, reference)
+        if _clustered(reference):
+            fails, passes = _of_one_length(test, samples, reference)
+            notes = (
+                *clustered.foreign_note(samples, reference),
+                clustered.sizes_note(samples, reference),
+            )
+        low = fails.bounds(alpha=levels.alpha, beta=levels.beta)[0]
+        high = passes.bounds(alpha=levels.alpha, beta=levels.beta)[1]
         withheld = None
         if min(n, m) < LEAST_ROWS:
             withheld = f"fewer than {LEAST_ROWS} {_units(reference)} show nothing to be kept"
+        elif _clustered(reference):
+            withheld = clustered.few_clusters(samples, reference)
         return Evidence(
-            "rarefied_richness",
+            "rarefied_richness" + ("_by_cluster" if _clustered(reference) else ""),
             f"states in {depth:,} {_units(reference)}",
             estimate=test.loss,
             low=low,
             high=high,
-            pvalue_fail=test.pvalue_fail(self.tolerate),
-            pvalue_pass=test.pvalue_pass(self.detect),
+            pvalue_fail=fails.pvalue_fail(self.tolerate),
+            pvalue_pass=passes.pvalue_pass(self.detect),
             withheld=withheld,
-            notes=foreign_note(samples, reference),
+            notes=notes,
         )
 
     def never_passes(self, reference: Data) -> str | None:
@@ -125,8 +138,33 @@ class Support:
         return min(n, m, DEPTH) if self.depth is None else self.depth
 
 
+def _clustered(codes: Codes) -> bool:
+    """Return whether draws are of declared clusters."""
+    return codes.kind == "codes" and codes.units is not None
+
+
 def _units(codes: Codes) -> str:
+    if _clustered(codes):
+        return "clusters"
     return "draws" if codes.units is None else "sequences"
+
+
+def _of_one_length(
+    test: RichnessTest, samples: Codes, reference: Codes
+) -> tuple[RichnessTest, RichnessTest]:
+    """Return the tests that fail and that pass whatever longer or shorter clusters would hold.
+
+    How many rows a cluster has is a matter of sampling, and longer ones hold more states: with a
+    times the rows, a <= 1, between a and 1 times as many, since what a further row adds never
+    grows. Either test takes the end that is worse for it.
+    """
+    longer = (len(samples.values) / len(samples)) / (len(reference.values) / len(reference))
+
+    def times(factor: float) -> RichnessTest:
+        ours = test.generated
+        return replace(test, generated=Richness(factor * ours.value, factor**2 * ours.variance))
+
+    return times(max(1.0, 1 / longer)), times(min(1.0, 1 / longer))
 
 
 def check_support(
@@ -137,6 +175,7 @@ def check_support(
     detect: float = 0.20,
     depth: int | None = None,
     kind: Kind | None = None,
+    clusters: Any = None,
     alpha: float = 0.01,
     beta: float = 0.01,
     permutations: int = 9_999,
@@ -162,16 +201,22 @@ def check_support(
         Units that the states are counted in; None: 1,000, or those of the smaller sample.
     kind
         "codes" or "tokens"; None to read it from the data.
+    clusters
+        None if draws are independent. A pair (ids of the samples' rows, ids of the reference's)
+        for codes that belong to documents, users or prompts: clusters are independent of one
+        another, rows of one needn't be, and ``depth`` counts clusters. Where those of one side are
+        longer, a loss and its absence must be shown whatever as long ones would hold.
     alpha, beta
         Levels of "fail" and of "pass", in (0, 0.5), of a normal test. Its variance is that of
-        rarefied richness; that of sequences is a jackknife over them.
+        rarefied richness; that of sequences or clusters is a jackknife over them.
     permutations, seed
         Not used by this check, in which nothing is random.
 
     Raises
     ------
     InvalidArgument
-        If a setting is out of its range, or the data aren't codes.
+        If a setting is out of its range, the data aren't codes, or ``clusters`` aren't one id for
+        each row.
     InvalidSamples
         If samples or reference are empty or can't be codes, or the reference has one state.
 
@@ -180,8 +225,9 @@ def check_support(
     .. [1] S. H. Hurlbert, "The nonconcept of species diversity", Ecology 52 (1971), 577-586.
     """
     setting = Support(tolerate, detect, depth, kind, permutations)
-    known = read_reference(reference, kind, seed=seed)
-    rows = read_samples(samples, known, kind)
+    ours, theirs = as_pair(clusters)
+    known = read_reference(reference, kind, seed=seed, clusters=theirs)
+    rows = read_samples(samples, known, kind, clusters=ours)
     return judge(setting, rows, known, Levels.of(alpha, beta), seed=seed)
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypedDict, Unpack
 
 from collapse_bench.errors import InvalidArgument
-from collapse_bench.gates import by_unit, clustered, sequences
+from collapse_bench.gates import by_unit, clustered, counting, sequences
 from collapse_bench.gates.clusters import as_pair
-from collapse_bench.gates.codes import Codes, foreign_note
+from collapse_bench.gates.codes import MASS, Codes, foreign_note, unresolved
 from collapse_bench.gates.counting import ENDS, Counter, Score, Tail, counter_of, is_halved
 from collapse_bench.gates.evidence import Evidence, growth_note, growth_untold
 from collapse_bench.gates.judge import judge
 from collapse_bench.gates.levels import LEAST_ROWS, Levels, as_growth, check_effects
-from collapse_bench.gates.rows import Data, Rows, read_reference, read_samples
+from collapse_bench.gates.rows import Data, read_reference, read_samples
 from collapse_bench.gates.verdict import Growth, Verdict
 from collapse_bench.statistics import exceedance, power
 from collapse_bench.statistics.tail_test import Guarantee, TailTest
@@ -56,7 +56,7 @@ class TailMass:
     kinds: ClassVar[tuple[Kind, ...]] = ("numbers", "codes", "tokens")
     tolerate: float = 0.05
     detect: float = 0.25
-    mass: float = 0.05
+    mass: float = MASS
     tail: Tail = "both"
     score: Score | None = None
     growth: tuple[float, float] | None = None
@@ -70,8 +70,9 @@ class TailMass:
         one_of("tail", self.tail, ("upper", "lower", "both"))
         check_count("permutations", self.permutations)
         one_of("guarantee", self.guarantee, ("average", "reference"))
-        if self.score is not None and not callable(self.score):
-            raise InvalidArgument(f"score must be callable or None; got score={self.score!r}")
+        if not (self.score is None or counting.is_score(self.score)):
+            known = "callable, 'surprisal' or None"
+            raise InvalidArgument(f"score must be {known}; got score={self.score!r}")
         growth = as_growth(self.growth)
         if growth is not None and not (1 + growth[1]) * self.mass < 1:
             raise InvalidArgument(
@@ -82,13 +83,16 @@ class TailMass:
 
     def evidence(self, samples: Data, reference: Data, levels: Levels, *, seed: int) -> Evidence:
         """Return what the samples say; see :class:`~collapse_bench.gates.evidence.Setting`."""
+        found = self._evidence(samples, reference, levels, seed=seed)
+        return replace(found, withheld=found.withheld or self.never_passes(reference))
+
+    def _evidence(self, samples: Data, reference: Data, levels: Levels, *, seed: int) -> Evidence:
         side, quantity = self._side(reference), self.quantity(reference)
-        self._check_guarantee(reference)
-        if isinstance(reference, Codes) and reference.units is not None:
+        counting.check_guarantee(reference, self.score, self.guarantee)
+        if counting.by_rate(reference, self.score):
             assert isinstance(samples, Codes)
             return sequences.evidence(self, samples, reference, levels, quantity, seed=seed)
-        if isinstance(reference, Rows) and reference.units is not None:
-            assert isinstance(samples, Rows)
+        if _clustered(reference):
             return clustered.tail_evidence(
                 self, samples, reference, levels, side=side, quantity=quantity, seed=seed
             )
@@ -154,8 +158,9 @@ class TailMass:
         return growth, ()
 
     def never_passes(self, reference: Data) -> str | None:
-        """Return None: with enough rows every tail can be shown to be kept."""
-        del reference
+        """Return why rare states can't be told; every other tail is, with enough rows."""
+        if isinstance(reference, Codes) and self.score is None:
+            return unresolved(reference, self.mass)
         return None
 
     def size_to_pass(self, reference: Data, levels: Levels, m: int | None) -> int | None:
@@ -172,10 +177,10 @@ class TailMass:
             most = 1 + self.growth[1]
             return kept + test.chance_low(ratio=most, level=levels.beta, kept=1.0) - 1
 
-        self._check_guarantee(reference)
-        if isinstance(reference, Codes) and reference.units is not None:
+        counting.check_guarantee(reference, self.score, self.guarantee)
+        if counting.by_rate(reference, self.score):
             return sequences.size_to_pass(self, reference, levels, m)
-        if isinstance(reference, Rows) and reference.units is not None:
+        if _clustered(reference):
             spread, least = clustered.tail_spread(self, reference, self._side(reference))
             return by_unit.size_to_pass(self, spread, levels, m, least=least, halved=True)
         return self._size(reference, levels, m, passes)
@@ -194,29 +199,13 @@ class TailMass:
             tolerate, detect = self.growth
             return min(lost, test.chance_high(ratio=1 + tolerate, level=alpha, kept=1 + detect))
 
-        self._check_guarantee(reference)
-        if isinstance(reference, Codes) and reference.units is not None:
+        counting.check_guarantee(reference, self.score, self.guarantee)
+        if counting.by_rate(reference, self.score):
             return sequences.size_to_fail(self, reference, levels, m)
-        if isinstance(reference, Rows) and reference.units is not None:
+        if _clustered(reference):
             spread, least = clustered.tail_spread(self, reference, self._side(reference))
             return by_unit.size_to_fail(self, spread, levels, m, least=least, halved=True)
         return self._size(reference, levels, m, fails)
-
-    def _check_guarantee(self, reference: Data) -> None:
-        """Refuse what can't be promised: the law of a rate by unit isn't known for one reference.
-
-        Raises
-        ------
-        InvalidArgument
-            If that is asked for.
-        """
-        if self.guarantee == "average" or getattr(reference, "units", None) is None:
-            return
-        unit = "sequences of tokens" if isinstance(reference, Codes) else "declared clusters"
-        raise InvalidArgument(
-            f"guarantee must be 'average' for {unit}, whose test is asymptotic; "
-            f"got guarantee={self.guarantee!r}"
-        )
 
     def _size(
         self,
@@ -257,11 +246,10 @@ class TailMass:
 
     def _side(self, reference: Data) -> Tail:
         """Return which end of the line of scores the tail is: a distance has only an upper one."""
+        counting.check_score(reference, self.score)
         if not is_halved(reference, self.score):
             return self.tail
         codes = isinstance(reference, Codes)
-        if codes and self.score is not None:
-            raise InvalidArgument(f"score must be None for codes; got score={self.score!r}")
         if self.tail != "both":
             raise InvalidArgument(
                 f"tail must be 'both' for {'codes' if codes else 'more than one column'}; "
@@ -271,9 +259,10 @@ class TailMass:
         return "upper"
 
     def quantity(self, reference: Data) -> str:
+        if self.score == "surprisal":
+            return f"mass of the reference's most surprising {self.mass:.3g} of sequences"
         if isinstance(reference, Codes):
-            what = "tokens" if reference.units is not None else "codes"
-            return f"mass of the reference's rarest {self.mass:.3g} of {what}"
+            return f"mass of the reference's rarest {self.mass:.3g} of {reference.kind}"
         end = "outer" if self.tail == "both" else self.tail
         by = ""
         if is_halved(reference, self.score):
@@ -283,13 +272,18 @@ class TailMass:
         return f"mass in the reference's {end} {self.mass:.3g}{by}{' of scores' * bool(self.score)}"
 
 
+def _clustered(reference: Data) -> bool:
+    """Return whether rows are of declared clusters."""
+    return reference.units is not None and reference.kind != "tokens"
+
+
 def check_tail_mass(
     samples: Any,
     reference: Any,
     *,
     tolerate: float = 0.05,
     detect: float = 0.25,
-    mass: float = 0.05,
+    mass: float = MASS,
     tail: Tail = "both",
     score: Score | None = None,
     growth: tuple[float, float] | None = None,
@@ -328,7 +322,10 @@ def check_tail_mass(
         states that are rarest in a random half of the reference, those it lacks among them,
         counted on the other half.
     score
-        Instead, a fixed function from (n, d) to n numbers, whose ends are the tails.
+        Instead, a fixed function from (n, d) to n numbers, whose ends are the tails. For tokens
+        "surprisal": the mean negative log-probability of a token under bigrams of a random half of
+        the reference's sequences (:class:`~collapse_bench.features.Surprisal`). The tail are the
+        most surprising sequences, counted on the other half, by the exact law.
     growth
         None to judge losses only; growth that is shown is then a note. A pair
         (tolerate, detect) of growths, 0.05 for 5 % more mass, to judge both directions: either
@@ -339,7 +336,7 @@ def check_tail_mass(
         studentised permutation of the sequences.
     clusters
         None if rows are independent. A pair (ids of the samples' rows, ids of the reference's)
-        for rows of numbers that belong to documents, users or prompts: clusters are independent
+        for numbers or codes that belong to documents, users or prompts: clusters are independent
         of one another, rows of one needn't be. The outermost rows of a random half of the
         reference's clusters mark the tail, and its rate in the other half is compared as that of
         tokens is. ``size`` and ``reference_size`` then count clusters.

@@ -85,11 +85,6 @@ class Variance:
     def _several(self, reference: Rows) -> bool:
         """Return whether there are several directions to judge, to which ``scale`` must fit."""
         several = reference.white.dimension > 1
-        if several and reference.units is not None:
-            raise InvalidArgument(
-                "clusters must be None for the variance of more than one column, whose tests take "
-                f"independent rows; got {len(reference):,} clusters of the reference"
-            )
         if self.scale in (SEVERAL if several else LINE):
             return several
         listed = " or ".join(map(repr, SEVERAL if several else LINE))
@@ -146,9 +141,8 @@ def check_variance(
         "numbers", or None to read it from the data.
     clusters
         None if rows are independent. A pair (ids of the samples' rows, ids of the reference's)
-        for a single column whose rows belong to documents, users or prompts: clusters are
-        independent of one another, rows of one needn't be. ``size`` and ``reference_size`` then
-        count clusters.
+        for rows that belong to documents, users or prompts: clusters are independent of one
+        another, rows of one needn't be. ``size`` and ``reference_size`` then count clusters.
     alpha, beta
         Levels of "fail" and of "pass", in (0, 0.5).
     permutations

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collapse_bench.errors import InvalidArgument
+from collapse_bench.gates import clustered
+from collapse_bench.gates.clusters import as_pair
 from collapse_bench.gates.evidence import Evidence
 from collapse_bench.gates.judge import judge
 from collapse_bench.gates.levels import LEAST_ROWS, Levels, check_effects
@@ -18,7 +20,8 @@ from collapse_bench.gates.verdict import Verdict
 from collapse_bench.metrics import directions
 from collapse_bench.statistics import power
 from collapse_bench.statistics.bridges import Bridges
-from collapse_bench.statistics.transport import transport_test
+from collapse_bench.statistics.cluster_transport import ClusteredRows, cluster_transport_test
+from collapse_bench.statistics.transport import TransportTest, transport_test
 from collapse_bench.streams import generator
 from collapse_bench.validation import Kind, check_count
 
@@ -39,6 +42,7 @@ class WassersteinSettings(TypedDict, total=False):
     detect: float
     order: int
     kind: Kind | None
+    clusters: Any
     alpha: float
     beta: float
     permutations: int
@@ -68,24 +72,19 @@ class Wasserstein:
     def evidence(self, samples: Data, reference: Data, levels: Levels, *, seed: int) -> Evidence:
         """Return what the samples say; see :class:`~collapse_bench.gates.evidence.Setting`."""
         samples, reference = numeric(samples), numeric(reference)
-        columns = reference.varying
-        theirs = reference.values[:, columns]
-        center, scale = theirs.mean(axis=0), theirs.std(axis=0)
-        test = transport_test(
-            np.clip((samples.values[:, columns] - center) / scale, -FARTHEST, FARTHEST),
-            (theirs - center) / scale,
-            _directions(len(columns)),
-            permutations=self.permutations,
-            relabel_rng=generator(seed, "check", self.metric, "relabel"),
-            resample_rng=generator(seed, "check", self.metric, "resample"),
-        )
+        columns, notes = reference.varying, dropped(reference)
+        test = self._test(samples, reference, seed)
         low, high = test.bounds(alpha=levels.alpha, beta=levels.beta)
         withheld = None
-        if min(len(samples), len(reference)) < LEAST_ROWS:
+        if reference.units is not None:
+            notes = (*notes, clustered.sizes_note(samples, reference))
+            withheld = clustered.few_clusters(samples, reference)
+        elif min(len(samples), len(reference)) < LEAST_ROWS:
             withheld = f"fewer than {LEAST_ROWS} rows show nothing to be kept"
-        statistic, quantity = "wasserstein_1", "shape, as the W1 distance in mean deviations"
+        by = "" if reference.units is None else "_by_cluster"
+        statistic, quantity = f"wasserstein_1{by}", "shape, as the W1 distance in mean deviations"
         if len(columns) > 1:
-            statistic = "sliced_wasserstein_1"
+            statistic = f"sliced_wasserstein_1{by}"
             quantity = "shape, as the mean W1 distance along 64 directions in mean deviations"
         return Evidence(
             statistic,
@@ -96,7 +95,36 @@ class Wasserstein:
             pvalue_fail=test.pvalue_fail(self.tolerate),
             pvalue_pass=test.pvalue_pass(self.detect),
             withheld=withheld,
-            notes=dropped(reference),
+            notes=notes,
+        )
+
+    def _test(self, samples: Rows, reference: Rows, seed: int) -> TransportTest:
+        """Return the test along all directions, in standard deviations of the reference."""
+        columns = reference.varying
+        theirs = reference.values[:, columns]
+        center, scale = theirs.mean(axis=0), theirs.std(axis=0)
+        ours = np.clip((samples.values[:, columns] - center) / scale, -FARTHEST, FARTHEST)
+        theirs = (theirs - center) / scale
+        relabel, resample = (
+            generator(seed, "check", self.metric, what) for what in ("relabel", "resample")
+        )
+        directions = _directions(len(columns))
+        if samples.units is None or reference.units is None:
+            return transport_test(
+                ours,
+                theirs,
+                directions,
+                permutations=self.permutations,
+                relabel_rng=relabel,
+                resample_rng=resample,
+            )
+        return cluster_transport_test(
+            ClusteredRows(ours, samples.units),
+            ClusteredRows(theirs, reference.units),
+            directions,
+            permutations=self.permutations,
+            relabel_rng=relabel,
+            resample_rng=resample,
         )
 
     def never_passes(self, reference: Data) -> str | None:
@@ -129,12 +157,13 @@ def _bridges(reference: Rows) -> Bridges:
         values / values.std(axis=0),
         _directions(values.shape[1]),
         rng=generator(0, "plan", "wasserstein"),
+        units=reference.units,
     )
 
 
 @lru_cache(maxsize=8)
 def _harmonic_to_pass(reference: Rows, detect: float, beta: float, miss: float) -> float:
-    """Return the n m / (n + m) at which an unchanged shape passes."""
+    """Return the n m / (n + m) at which an unchanged shape passes, of rows or of clusters."""
     return _bridges(reference).to_pass(detect=detect, beta=beta, miss=miss)
 
 
@@ -146,6 +175,7 @@ def check_wasserstein(
     detect: float = 0.10,
     order: int = 1,
     kind: Kind | None = None,
+    clusters: Any = None,
     alpha: float = 0.01,
     beta: float = 0.01,
     permutations: int = 9_999,
@@ -169,6 +199,11 @@ def check_wasserstein(
         1, the order of the distance.
     kind
         "numbers", or None to read it from the data.
+    clusters
+        None if rows are independent. A pair (ids of the samples' rows, ids of the reference's)
+        for rows that belong to documents, users or prompts, as of
+        :func:`~collapse_bench.gates.check_variance`. Whole clusters are relabelled and resampled,
+        and a loss must exceed what either says that clusters of one law are apart.
     alpha, beta
         Levels of "fail", by relabelling under the null shifted by ``tolerate``, and of "pass", by
         the upper bootstrap percentile; in (0, 0.5).
@@ -180,13 +215,15 @@ def check_wasserstein(
     Raises
     ------
     InvalidArgument
-        If a setting is out of its range, or the data aren't numbers.
+        If a setting is out of its range, the data aren't numbers, or ``clusters`` aren't one id
+        for each row.
     InvalidSamples
         If samples or reference are empty, not finite, of different widths, or don't vary.
     """
     setting = Wasserstein(tolerate, detect, order, kind, permutations)
-    known = read_reference(reference, kind, seed=seed)
-    rows = read_samples(samples, known, kind)
+    ours, theirs = as_pair(clusters)
+    known = read_reference(reference, kind, seed=seed, clusters=theirs)
+    rows = read_samples(samples, known, kind, clusters=ours)
     return judge(setting, rows, known, Levels.of(alpha, beta), seed=seed)
 
 

@@ -6,15 +6,11 @@ It spends no alpha and changes no outcome: the ledger never hears of it.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from collapse_bench.harness.session import SETTINGS
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["LINES", "compare", "open_baseline"]
 
@@ -46,8 +42,10 @@ def open_baseline(config: pytest.Config) -> None:
     config.stash[BASELINE] = found
 
 
-def compare(config: pytest.Config, document: Mapping[str, Any]) -> None:
+def compare(config: pytest.Config, document: dict[str, Any]) -> None:
     """Hold a session's report against the baseline, and accept it into the file if asked to.
+
+    What became of each check is added to the report, as its field ``baseline``.
 
     Raises
     ------
@@ -57,12 +55,18 @@ def compare(config: pytest.Config, document: Mapping[str, Any]) -> None:
     found = config.stash.get(BASELINE, None)
     if found is None:
         return
-    from collapse_bench.baselines import baseline_lines, updated, write_baseline
+    from collapse_bench.baselines import (
+        baseline_section,
+        section_lines,
+        updated,
+        write_baseline,
+    )
 
     settings = config.stash[SETTINGS]
     lines = config.stash.setdefault(LINES, [])
     if found.entries:
-        lines += baseline_lines(found, document)
+        document["baseline"] = baseline_section(found, document)
+        lines += section_lines(document["baseline"])
     if settings.update_baseline and settings.baseline is not None:
         update = updated(found, document)
         write_baseline(update.baseline, settings.baseline)

@@ -8,15 +8,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from collapse_bench import adapters, data, gates
 from collapse_bench.errors import InvalidArgument, InvalidSamples, ModelError
 from collapse_bench.gates.levels import Levels
 from collapse_bench.gates.rows import read_reference
 from collapse_bench.gates.sequential import GRID, course_of
+from collapse_bench.gates.tables import TableGate
 from collapse_bench.generation import calling
-from collapse_bench.harness.options import CONFORMANCE_MODELS
+from collapse_bench.harness.drawing import refuse_arrays
+from collapse_bench.harness.options import CONFORMANCE_MODELS, EFFECTS
+from collapse_bench.harness.overlap import OVERLAP, overlap
 from collapse_bench.harness.streaming import Stream
 from collapse_bench.models import Samples
 from collapse_bench.streams import generator
@@ -32,9 +34,8 @@ POWER = 0.99
 AS_GIVEN = "judged as given"
 UNTIL_DECIDED = ", until decided"  # what is drawn in sequential mode
 
-# More of the samples than this that stand in the reference too, though there are hardly two equal
-# rows in it, are no coincidence.
-OVERLAP = 0.01
+
+PERMUTATIONS = 9_999  # of a gate of parts, raised to what its levels take
 
 
 class OnlySamples:
@@ -70,11 +71,11 @@ class Case:
     """
 
     model: Any
-    samples: data.SampleSet | None
-    reference: data.SampleSet
+    samples: data.SampleSet | data.Table | None
+    reference: data.SampleSet | data.Table
     how: str = AS_GIVEN
     learned: bool = False
-    draws: dict[tuple[str, int], Samples] = field(default_factory=dict)
+    draws: dict[tuple[str, int], Samples | data.Table] = field(default_factory=dict)
     streams: dict[str, Stream] = field(default_factory=dict)
 
 
@@ -84,23 +85,68 @@ class Inputs:
 
     settings: Settings
     models: dict[str, adapters.LoadedModel] = field(default_factory=dict)
-    _reference: data.SampleSet | None = None
-    _samples: data.SampleSet | None = None
+    _reference: data.SampleSet | data.Table | None = None
+    _samples: data.SampleSet | data.Table | None = None
     _shared: str | None = None  # what samples and reference have in common, in words
     _most: dict[tuple[str, int], int] = field(default_factory=dict)
-    _halves: dict[str, tuple[data.SampleSet, data.SampleSet]] = field(default_factory=dict)
+    _halves: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    _gates: dict[tuple[str, int], TableGate] = field(default_factory=dict)
     _plans: dict[tuple[str, int], gates.Plan] = field(default_factory=dict)
     _given: dict[int, Case] = field(default_factory=dict)
 
     @property
-    def reference(self) -> data.SampleSet:
-        """The reference as it was given, or 100,000 draws of two-gaussians."""
+    def reference(self) -> Any:
+        """The reference as it was given, or 100,000 draws of two-gaussians: a set, or a table."""
         if self._reference is None:
             spec = self.settings.reference or DEFAULT_REFERENCE
-            self._reference = data.load_reference(
-                spec, columns=self.settings.columns, seed=self.settings.seed
+            found: data.SampleSet | data.Table = data.load_reference(
+                spec,
+                columns=self.settings.columns,
+                seed=self.settings.seed,
+                clusters=self.settings.clusters,
             )
+            if self.settings.by is not None and isinstance(found, data.SampleSet):
+                found = data.Table.of(found, name=found.name, where=f"reference={spec!r}")
+            self._reference = found
         return self._reference
+
+    @property
+    def parted(self) -> bool:
+        """Whether the reference is judged part by part: a table, groups of one, or features."""
+        return self.settings.features is not None or isinstance(self.reference, data.Table)
+
+    def gate(self, reference: Any, permutations: int = PERMUTATIONS) -> TableGate:
+        """Return the gate of the reference's parts, against all of its rows or these.
+
+        Raises
+        ------
+        InvalidArgument
+            If groups or features aren't what the reference has.
+        ModelError
+            If the features' own code raises.
+        """
+        key = (reference.sha256, permutations)
+        if key not in self._gates:
+            if reference.sha256 != self.reference.sha256:
+                self._gates[key] = self.gate(self.reference, permutations).against(reference)
+                return self._gates[key]
+            settings = self.settings
+            features = None
+            if settings.features is not None:
+                from collapse_bench.features import load_features
+
+                features = load_features(settings.features)
+            self._gates[key] = TableGate(
+                reference,
+                alpha=settings.alpha,
+                beta=settings.beta,
+                seed=settings.seed,
+                by=settings.by,
+                features=features,
+                effects={metric: settings.effects(metric) for metric in EFFECTS},
+                permutations=permutations,
+            )
+        return self._gates[key]
 
     def model(
         self, spec: str, *, need: tuple[str, ...] = ("sample", "fit")
@@ -114,7 +160,7 @@ class Inputs:
             self.models[spec] = adapters.load_model(spec, arguments, need=need)
         return self.models[spec]
 
-    def samples(self, reference: data.SampleSet) -> data.SampleSet:
+    def samples(self, reference: Any) -> data.SampleSet | data.Table:
         """Return the given samples with the columns of ``reference``.
 
         Raises
@@ -125,9 +171,13 @@ class Inputs:
         if self._samples is None:
             if self.settings.samples is None:
                 raise InvalidArgument("samples must be given by --collapse-samples; got None")
-            found = data.load_samples(self.settings.samples, columns=self.settings.columns)
+            found = data.load_samples(
+                self.settings.samples,
+                columns=self.settings.columns,
+                clusters=self.settings.clusters,
+            )
             matched = data.match_columns(found, reference)
-            share = _overlap(matched, reference)
+            share = overlap(matched, reference)
             if share == 1:
                 raise InvalidSamples(
                     f"--collapse-samples must be drawn from a model; {found.name!r} holds only "
@@ -141,7 +191,7 @@ class Inputs:
             self._samples = matched
         return self._samples
 
-    def halves(self, reference: data.SampleSet) -> tuple[data.SampleSet, data.SampleSet]:
+    def halves(self, reference: Any) -> tuple[Any, Any]:
         """Return two random halves of a reference: to learn from, and to be judged against."""
         if reference.sha256 not in self._halves:
             if len(reference) < 2:
@@ -154,7 +204,7 @@ class Inputs:
             self._halves[reference.sha256] = learned, judged
         return self._halves[reference.sha256]
 
-    def case(self, candidate: Any, reference: data.SampleSet) -> Case:
+    def case(self, candidate: Any, reference: Any) -> Case:
         """Return ``candidate`` made ready.
 
         Parameters
@@ -184,8 +234,9 @@ class Inputs:
             return Case(adapters.as_model(candidate, need=("sample",)), None, reference)
         learned, judged = self.halves(reference)
         model = copy.deepcopy(adapters.as_model(candidate))
-        with calling(model, f"fit(samples of shape {learned.values.shape}, rng=rng)"):
-            model = model.fit(learned.values, rng=generator(self.settings.seed, "fit"))
+        rows = learned.to_frame() if isinstance(learned, data.Table) else learned.values
+        with calling(model, f"fit(samples of shape {rows.shape}, rng=rng)"):
+            model = model.fit(rows, rng=generator(self.settings.seed, "fit"))
         if model is None:
             raise ModelError(
                 f"{adapters.name_of(candidate)}.fit must return the fitted model; got None: "
@@ -194,7 +245,7 @@ class Inputs:
         adapters.as_model(model, need=("sample",), name=f"{adapters.name_of(candidate)}.fit()")
         return Case(model, None, judged, _fitted(learned, reference), learned=True)
 
-    def given(self, founder: Any, reference: data.SampleSet) -> Case:
+    def given(self, founder: Any, reference: Any) -> Case:
         """Return the case of a ``collapse_founder`` of the user's own: it is judged as given."""
         case = self._given.get(id(founder))
         if case is None or case.model is not founder:
@@ -202,11 +253,13 @@ class Inputs:
             self._given[id(founder)] = case
         return case
 
-    def plan(self, reference: data.SampleSet, declared: int) -> gates.Plan:
+    def plan(self, reference: Any, declared: int) -> gates.Plan:
         """Return the sizes at which the default checks decide in a ledger of ``declared``."""
         settings = self.settings
         key = (reference.sha256, declared)
-        if key not in self._plans:
+        if key not in self._plans and self.parted:
+            self._plans[key] = self.gate(reference).plan(self._power)
+        elif key not in self._plans:
             checks = self._checks(reference)
             self._plans[key] = gates.plan(
                 reference,
@@ -255,7 +308,7 @@ class Inputs:
             )
         return self._most[key]
 
-    def size(self, reference: data.SampleSet, declared: int) -> int:
+    def size(self, reference: Any, declared: int) -> int:
         """Return how many samples are drawn: as planned, or as capped.
 
         Where no number would decide, because the reference is too small, it is that of its rows.
@@ -271,14 +324,17 @@ class Inputs:
         InvalidArgument
             If no check is known for this reference.
         """
-        reference = self.reference
+        reference, parts = self.reference, ""
+        if self.parted:
+            parts = self._parts_told()
+        elif self.settings.samples is not None:
+            gates.default_checks(reference)
         if self.settings.samples is not None:
             found = self.samples(reference)
-            gates.default_checks(reference)
             shared = "" if self._shared is None else f"; {self._shared}"
             return [
-                f"{found.name}, {AS_GIVEN}: {len(found):,} samples against "
-                f"{len(reference):,} rows of {reference.name}{_columns(reference)}{shared}"
+                f"{found.name}, {AS_GIVEN}: {len(found):,} samples against {len(reference):,} "
+                f"rows of {reference.name}{_columns(reference)}{parts}{shared}"
             ]
         sentences = []
         for spec in self.settings.models or (None,):
@@ -292,7 +348,7 @@ class Inputs:
                 draws = f"{self.size(judged, declared):,} draws "
             sentence = (
                 f"{spec or 'the exact law of ' + reference.name}, {how}: {draws}against "
-                f"{len(judged):,} rows of {reference.name}{_columns(reference)}"
+                f"{len(judged):,} rows of {reference.name}{_columns(reference)}{parts}"
             )
             planned = self.plan(judged, declared)
             if planned.size is None:
@@ -300,37 +356,33 @@ class Inputs:
             sentences.append(sentence)
         return sentences
 
+    def _parts_told(self) -> str:
+        """Return of how many parts the gate is made, and what isn't judged; refuse what can't be.
 
-def _overlap(samples: data.SampleSet, reference: data.SampleSet) -> float:
-    """Return the share of samples that are rows of the reference, in [0, 1].
-
-    0 where equal rows mean nothing: codes, and numbers or texts that repeat in the reference
-    itself. 1 for the reference's very values, whatever they are.
-    """
-    if samples.kind == reference.kind and np.array_equal(samples.values, reference.values):
-        return 1.0
-    if reference.kind == "codes":
-        return 0.0
-    ours, theirs = _rows(samples.values), _rows(reference.values)
-    known = set(theirs)
-    if len(known) < (1 - OVERLAP) * len(theirs):
-        return 0.0
-    return sum(row in known for row in ours) / len(ours)
-
-
-def _rows(values: NDArray[Any]) -> list[Any]:
-    """Return rows that can be told equal: the bytes of numbers and tokens, or texts."""
-    if values.dtype.kind == "O":
-        return list(values)
-    # 0 and -0 are one number
-    whole = np.ascontiguousarray(values + 0 if values.dtype.kind == "f" else values)
-    return [row.tobytes() for row in whole]
+        Raises
+        ------
+        InvalidArgument
+            If a model of a table can only be drawn from as arrays, or it is judged while drawing.
+        """
+        settings, gate = self.settings, self.gate(self.reference)
+        if settings.mode == "sequential":
+            raise InvalidArgument(
+                f"--collapse-mode sequential must not judge a table, {self.reference.name!r}: its "
+                "parts are judged at one size"
+            )
+        if isinstance(self.reference, data.Table):
+            for spec in settings.models:
+                refuse_arrays(spec, self.model(spec).model)
+        return "".join(
+            [f"; {len(gate.names)} checks of {len(gate.parts)} parts"]
+            + [f"; {note}" for note in gate.notes]
+        )
 
 
-def _columns(reference: data.SampleSet) -> str:
+def _columns(reference: data.SampleSet | data.Table) -> str:
     """Return which columns are judged, where they have names."""
     return f", columns {', '.join(reference.columns)}" if reference.columns else ""
 
 
-def _fitted(learned: data.SampleSet, reference: data.SampleSet) -> str:
+def _fitted(learned: Any, reference: Any) -> str:
     return f"fitted to {len(learned):,} random rows of {len(reference):,}, judged against the rest"

@@ -16,6 +16,7 @@ from collapse_bench.harness.devices import has_driver, resolve
 from collapse_bench.harness.kinds import kinds_error
 from collapse_bench.harness.ledger import declaration_error
 from collapse_bench.harness.options import CONFORMANCE_MODELS, Settings
+from collapse_bench.harness.parts import PART, part_ids
 from collapse_bench.harness.session import (
     CASE_FIXTURES,
     CONFORMANCE,
@@ -35,6 +36,10 @@ __all__ = ["Survey", "only_conforms", "overridden", "settle", "survey"]
 
 DEFAULT_MODEL = "two-gaussians"
 OWN_SAMPLES = "the tests' own samples"
+NO_TABLE = (
+    "--collapse-reference must hold numbers, codes or tokens for checks of conformance; got {!r}, "
+    "a table: choose columns of one kind with --collapse-columns"
+)
 
 
 @dataclass
@@ -47,16 +52,32 @@ class _Module:
     conformance: dict[str, list[str]] = field(default_factory=dict)  # model -> checks
     models: list[str] = field(default_factory=list)
     cases: bool = False  # whether any of its tests asks who is judged
+    parts: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of tests that judge parts
 
     @property
     def declared(self) -> Any:
-        """Its constant ``COLLAPSE_CHECKS``; None where it has none."""
-        return getattr(self.content, "COLLAPSE_CHECKS", None)
+        """Its constant ``COLLAPSE_CHECKS``; None where it has none.
+
+        A test of parts stands for one a part and check, whichever of them were collected.
+        """
+        declared = getattr(self.content, "COLLAPSE_CHECKS", None)
+        if not self.parts or not isinstance(declared, tuple | list):
+            return declared
+        return tuple(
+            full
+            for name in declared
+            for full in ([f"{name}[{part}]" for part in self.parts.get(name, ())] or [name])
+        )
 
     @property
     def kinds(self) -> Any:
         """Its constant ``COLLAPSE_KINDS``: what it judges; None where it has none."""
         return getattr(self.content, "COLLAPSE_KINDS", None)
+
+    @property
+    def needs(self) -> Any:
+        """Its constant ``COLLAPSE_NEEDS``: what a candidate must have; None where it has none."""
+        return getattr(self.content, "COLLAPSE_NEEDS", None)
 
     def defines(self, name: str) -> bool:
         """Return whether it has a test called ``name``, whatever its parameters."""
@@ -129,6 +150,9 @@ def survey(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         elif "collapse_check" in uses:
             entry["check"] = name_of(item)
             known.tests.add(entry["check"])
+            base = entry["check"].partition("[")[0]
+            if PART in uses and base not in known.parts:
+                known.parts[base] = part_ids(config)
             entry["model"] = _model_of(item, settings) if judges else OWN_SAMPLES
             if entry["model"] not in known.models:
                 known.models.append(entry["model"])
@@ -234,6 +258,9 @@ def _read_inputs(config: pytest.Config, found: Survey, gates: dict[str, _Module]
     except OSError as error:
         return [safe_text(f"--collapse-save-samples must be a directory to write to: {error}")]
     try:
+        conforms = any(module.conformance for module in gates.values())
+        if conforms and inputs.settings.reference and inputs.reference.kind == "table":
+            return [safe_text(NO_TABLE.format(inputs.settings.reference))]
         fits = any(module.cases for module in gates.values())
         for spec in inputs.settings.models:
             if fits:
@@ -247,6 +274,12 @@ def _read_inputs(config: pytest.Config, found: Survey, gates: dict[str, _Module]
                 if module.cases
                 for sentence in inputs.describe(len(module.declared or ()))
             ]
+        found.sentences += [
+            f"{gate}: what is judged is fitted to its own draws, many times over: where that is "
+            "dear, name the other modules"
+            for gate, module in gates.items()
+            if module.needs is not None
+        ]
     except CollapseBenchError as error:
         return [safe_text(error)]
     return []

@@ -11,15 +11,18 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from collapse_bench import data, gates
 from collapse_bench.errors import CollapseError, Inconclusive, InvalidArgument
 from collapse_bench.gates.rows import read_reference
 from collapse_bench.gates.sequential import GRID, follow
-from collapse_bench.generation import draw
 from collapse_bench.harness.cases import UNTIL_DECIDED, Case
+from collapse_bench.harness.drawing import draw_as
 from collapse_bench.harness.options import EFFECTS
+from collapse_bench.harness.parts import PART, name_of_part
 from collapse_bench.harness.session import (
     ENTRY,
     RAISED,
@@ -31,9 +34,9 @@ from collapse_bench.harness.session import (
     module_key,
 )
 from collapse_bench.harness.streaming import Reader, Stream
-from collapse_bench.models import Samples
 from collapse_bench.reports.json import plain
 from collapse_bench.reports.junit import properties
+from collapse_bench.reports.ranks import ranks
 from collapse_bench.reports.shapes import shapes
 from collapse_bench.reports.text import safe_text
 from collapse_bench.reports.trajectories import summarize
@@ -45,6 +48,7 @@ __all__ = ["Judge", "drawing", "remember", "seed_of"]
 # What the ledger and the options decide for every check.
 RESERVED = ("alpha", "beta", "seed", "permutations")
 PERMUTATIONS = 9_999
+RAREST = pytest.StashKey[dict[str, dict[str, Any]]]()  # by digest of the reference
 FIRST = pytest.StashKey[dict[str, gates.Verdict]]()  # by test and number of the call
 
 
@@ -66,7 +70,7 @@ def case_of(request: pytest.FixtureRequest) -> Case | None:
     return case
 
 
-def drawing(request: pytest.FixtureRequest, device: str) -> Callable[..., Samples | Stream]:
+def drawing(request: pytest.FixtureRequest, device: str) -> Callable[..., Any]:
     """Return what the fixture ``collapse_generate`` hands to a test."""
     case = case_of(request)
     assert case is not None, "collapse_generate asks for collapse_case"
@@ -74,11 +78,11 @@ def drawing(request: pytest.FixtureRequest, device: str) -> Callable[..., Sample
     # On a CPU the model stays as it is: the built-in ones would turn from numpy to torch.
     target = None if device == "cpu" else device
 
-    def drawn_from(count: int, *names: str | int) -> Samples:
+    def drawn_from(count: int, *names: str | int) -> Any:
         rng = generator(inputs.settings.seed, "generate", key, *names)
-        return draw(case.model, count, rng=rng, device=target, kind=case.reference.kind)
+        return draw_as(case.reference, case.model, count, rng=rng, device=target)
 
-    def generate(size: int | None = None) -> Samples | Stream:
+    def generate(size: int | None = None) -> Any:
         if size is not None:
             check_count("size", size)
         if case.samples is not None:
@@ -86,6 +90,8 @@ def drawing(request: pytest.FixtureRequest, device: str) -> Callable[..., Sample
                 raise InvalidArgument(
                     f"size must be at most {len(case.samples)}, the samples given; got size={size}"
                 )
+            if isinstance(case.samples, data.Table):
+                return case.samples if size is None else case.samples.take(np.arange(size))
             return case.samples.values[:size]
         if size is None and inputs.settings.mode == "sequential":
             # a stream a block: its draws are the same in any process, however many it takes
@@ -97,7 +103,9 @@ def drawing(request: pytest.FixtureRequest, device: str) -> Callable[..., Sample
         size = min(size, inputs.settings.max_samples or size)
         if (key, size) not in case.draws:
             case.draws[key, size] = drawn_from(size, size)
-        drawn = case.draws[key, size].view()
+        if isinstance(table := case.draws[key, size], data.Table):
+            return table
+        drawn = table.view()
         drawn.setflags(write=False)  # shared by the tests of a module
         return drawn
 
@@ -108,6 +116,23 @@ def _declared(item: pytest.Item) -> int:
     """Return the number of checks that share alpha with those of this test; 1 without a ledger."""
     entry = item.stash.get(ENTRY, {})
     return len(entry["ledgers"][0]["declared"]) if entry.get("gate") else 1
+
+
+def _clusters(case: Case | None, samples: Any, reference: Any) -> dict[str, Any]:
+    """Return the ids of clusters as a keyword of a check, where samples were given with ids."""
+    given, theirs = None if case is None else case.samples, getattr(reference, "units", None)
+    ours = getattr(given, "units", None)
+    if not isinstance(given, data.SampleSet) or ours is None or theirs is None:
+        return {}
+    if not isinstance(samples, np.ndarray) or not _begins(given.values, samples):
+        return {}  # a test's own rows
+    return {"clusters": (ours[: len(samples)], theirs)}
+
+
+def _begins(whole: NDArray[Any], part: NDArray[Any]) -> bool:
+    """Return whether an array is the first rows of another one, as ``collapse_generate`` cuts."""
+    places = (array.__array_interface__["data"][0] for array in (whole, part))
+    return len(set(places)) == 1 and whole.strides == part.strides and len(part) <= len(whole)
 
 
 class Judge:
@@ -128,7 +153,8 @@ class Judge:
         Parameters
         ----------
         metric
-            ``"tail_mass"``, ``"variance"``, ``"wasserstein"``, ``"support"`` or ``"drift"``.
+            ``"tail_mass"``, ``"variance"``, ``"wasserstein"``, ``"support"`` or ``"drift"``; or a
+            part of the reference and its check, as ``collapse_part`` names them.
         samples
             What is judged: an array, such as ``collapse_generate()`` returns, or the stream that
             it returns in sequential mode, which is read until the check is decided; for drift a
@@ -150,7 +176,13 @@ class Judge:
             If an argument is out of its range, or a test of a ledger judges a second time.
         """
         __tracebackhide__ = True
-        one_of("metric", metric, tuple(EFFECTS))
+        if (PART not in self._request.fixturenames) or metric in EFFECTS:
+            one_of("metric", metric, tuple(EFFECTS))
+        elif reference is not None or keywords:
+            raise InvalidArgument(
+                f"reference and keywords must be left to the options for the part {metric!r}; got "
+                f"{sorted(keywords) or 'a reference'}"
+            )
         if taken := [name for name in RESERVED if name in keywords]:
             raise InvalidArgument(
                 f"{taken[0]} must be left to the ledger and the options; "
@@ -184,6 +216,8 @@ class Judge:
         if call in known:  # a plugin runs the test again: once judged, it stays judged
             return known[call]
         case = case_of(self._request)
+        if metric not in EFFECTS:
+            return self._part(metric, samples, case, key, call)
         drift = metric == "drift"
         # a trajectory knows where its lineages came from
         known_there = drift and getattr(samples, "reference", None) is not None
@@ -195,10 +229,14 @@ class Judge:
         share = settings.alpha / _declared(self._item)
         keywords = {**settings.effects(metric), **keywords}
         if not drift:
-            keywords = {"kind": getattr(reference, "kind", None), **keywords}
+            kind = getattr(reference, "kind", None)
+            if metric == "tail_mass" and isinstance(reference, data.SampleSet):
+                keywords = {**self._rarest(reference), **keywords}
+            keywords = {"kind": kind, **keywords}
             # so many that a p-value can be as small as either level
             least = math.ceil(1 / min(share, settings.beta))
             keywords["permutations"] = max(PERMUTATIONS, least)
+            keywords = {**_clusters(case, samples, reference), **keywords}
         seed = seed_of(settings.seed, "check", key)
         start = time.perf_counter()
         verdict: gates.Verdict
@@ -217,6 +255,29 @@ class Judge:
         if self._entry.get("gate") and case is not None and not drift:  # facts of draws
             leave(self._item, "case", plain(self._facts(case, samples, reference, until)))
         return verdict
+
+    def _part(
+        self, part: str, samples: Any, case: Case | None, key: str, call: str
+    ) -> gates.Verdict:
+        """Return the verdict on one part of the reference by one check."""
+        inputs = inputs_of(self._config)
+        reference = inputs.reference if case is None else case.reference
+        start = time.perf_counter()
+        gate = inputs.gate(reference, PERMUTATIONS)
+        verdict = gate.judge_one(name_of_part(self._config, part), samples)
+        self._config.stash[FIRST][call] = verdict
+        self._leave(key, verdict, time.perf_counter() - start)
+        if self._entry.get("gate") and case is not None:
+            leave(self._item, "case", plain(self._facts(case, gate.read(samples), reference, "")))
+        return verdict
+
+    def _rarest(self, reference: data.SampleSet) -> dict[str, Any]:
+        """Return how wide the tail is unless the test says so: of codes, as wide as can be told."""
+        known = self._config.stash.setdefault(RAREST, {})
+        if reference.sha256 not in known:
+            (check,) = (c for c in gates.default_checks(reference) if c.metric == "tail_mass")
+            known[reference.sha256] = check.settings
+        return known[reference.sha256]
 
     def _follow(
         self, metric: str, reader: Reader, reference: Any, keywords: dict[str, Any], seed: int
@@ -268,24 +329,42 @@ class Judge:
 
 
 def _shapes(
-    judged: data.SampleSet, against: data.SampleSet, columns: tuple[str, ...] | None
+    judged: Any, against: Any, columns: tuple[str, ...] | None
 ) -> list[dict[str, Any]] | None:
-    """Return what it takes to draw the one over the other; None if they aren't numbers."""
+    """Return what it takes to draw the one over the other."""
+    if isinstance(against, data.Table):
+        return _table_shapes(judged, against)
     if against.kind != "numbers":
-        return None
+        return ranks(judged.values, against.values, against.kind, columns)
     return shapes(judged.values, against.values, columns)
 
 
-def _as_set(samples: Any, kind: Any) -> data.SampleSet:
+def _table_shapes(judged: Any, against: data.Table) -> list[dict[str, Any]]:
+    """Return what it takes to draw the complete columns of a table: numbers, then codes."""
+    complete = {
+        name: column.kind
+        for name, column in zip(against.columns, against.cells, strict=True)
+        if not column.missing.any()
+    }
+    numbers = tuple(name for name, kind in complete.items() if kind == "numbers")
+    drawn = []
+    if numbers:
+        drawn += shapes(judged.numbers(numbers), against.numbers(numbers), numbers)
+    for name, kind in complete.items():
+        if kind == "codes":
+            ours, theirs = (table[name].values for table in (judged, against))
+            drawn += ranks(ours, theirs, "codes", (name,)) or []
+    return drawn
+
+
+def _as_set(samples: Any, kind: Any) -> Any:
     """Return samples with their digest; column names are no part of it."""
-    if isinstance(samples, data.SampleSet):
+    if isinstance(samples, data.SampleSet | data.Table):
         return samples
     return data.SampleSet.of(samples, kind=kind, name="the test's own rows")
 
 
-def _save(
-    folder: Path, facts: dict[str, Any], judged: data.SampleSet, half: data.SampleSet | None
-) -> None:
+def _save(folder: Path, facts: dict[str, Any], judged: Any, half: Any) -> None:
     """Write what was judged and, if the candidate was fitted here, what it was judged against.
 
     Any process of the session may write a file; the bytes are the same from each.
@@ -296,8 +375,12 @@ def _save(
     for samples, name in ((judged, stem), (half, f"{stem}-reference")):
         if samples is None:
             continue
-        name += data.suffix_of(samples)
-        data.save_samples(samples, folder / name)
+        if isinstance(samples, data.Table):
+            name += ".parquet"
+            samples.save(folder / name)
+        else:
+            name += data.suffix_of(samples)
+            data.save_samples(samples, folder / name)
         digest = sha256((folder / name).read_bytes()).hexdigest()
         # in the form that `sha256sum -c` reads
         (folder / f"{name}.sha256").write_text(f"{digest}  {name}\n", encoding="ascii")

@@ -1,4 +1,4 @@
-"""Which gate modules fit what the reference holds: numbers, codes or sequences of tokens.
+"""Which gate modules fit what the reference holds, and which the candidate can be judged by.
 
 Only the standard library and pytest are imported here.
 """
@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from collapse_bench.errors import CollapseBenchError
-from collapse_bench.harness.session import ENTRY, SETTINGS, SURVEY, inputs_of
+from collapse_bench.errors import CollapseBenchError, InvalidArgument
+from collapse_bench.harness import guard
+from collapse_bench.harness.parts import parted
+from collapse_bench.harness.session import ENTRY, SETTINGS, SURVEY, inputs_of, is_worker
 from collapse_bench.reports.text import safe_text
 
 if TYPE_CHECKING:
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "fit", "kinds_error"]
 
-KINDS = ("numbers", "codes", "tokens")
+KINDS = ("numbers", "codes", "tokens", "table")
+PLURAL = {"table": "tables"}
+NEEDS = ("fit",)  # what COLLAPSE_NEEDS may say
 
 # What can be told of a reference without reading it, under --collect-only.
 BUILT_IN = {"digits": "numbers", "pydoc": "tokens", "two-gaussians": "numbers", "zipf": "codes"}
@@ -54,6 +58,9 @@ def fit(config: pytest.Config, items: list[pytest.Item], *, broken: bool) -> Non
     are ``broken``, which is one already.
     """
     found: Survey = config.stash[SURVEY]
+    _leave_out_samplers(config, items, found)
+    if found.trouble is not None:
+        return
     gates = [_gate(item) for item in items]
     chosen = {
         gate: found.modules[gate].kinds
@@ -76,8 +83,9 @@ def fit(config: pytest.Config, items: list[pytest.Item], *, broken: bool) -> Non
     if not unfit:
         return
     for gate in unfit:
+        judges = " or ".join(PLURAL.get(kind, kind) for kind in chosen[gate])
         found.unfit[gate] = (
-            f"{gate} judges {' or '.join(chosen[gate])} and is left out: {name} holds {kind}"
+            f"{gate} judges {judges} and is left out: {name} {_held(kind, settings)}"
         )
     kept = [item for item, gate in zip(items, gates, strict=True) if gate not in unfit]
     fitting = {_gate(item) for item in kept} - {None}
@@ -90,16 +98,89 @@ def fit(config: pytest.Config, items: list[pytest.Item], *, broken: bool) -> Non
     items[:] = kept
 
 
+def _leave_out_samplers(config: pytest.Config, items: list[pytest.Item], found: Survey) -> None:
+    """Deselect the tests of modules that fit their candidate anew, where it can only be drawn from.
+
+    A module says so by its constant ``COLLAPSE_NEEDS``. It keeps no ledger for a candidate that
+    is left out, and the header doesn't say how often it draws from one, which its tests decide.
+    """
+    wanting = {
+        gate: found.modules[gate]
+        for gate in dict.fromkeys(_gate(item) for item in items)
+        if gate is not None and found.modules[gate].needs is not None
+    }
+    for module in wanting.values():
+        if module.needs != NEEDS:
+            found.trouble = (
+                f"COLLAPSE_NEEDS of {module.title} must be {NEEDS!r}; got {module.needs!r}"
+            )
+            return
+    left: list[pytest.Item] = []
+    for gate, module in wanting.items():
+        why = {model: _sampler(config, found, model) for model in module.models}
+        out = [reason for reason in why.values() if reason is not None]
+        module.models = [model for model in module.models if why[model] is None]
+        module.cases = False
+        if out:
+            found.unfit[gate] = f"{gate} fits models anew and leaves out {', '.join(out)}"
+        left += [
+            item
+            for item in items
+            if _gate(item) == gate and why.get(str(item.stash[ENTRY].get("model"))) is not None
+        ]
+    if not left:
+        return
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in left]
+    if not items:
+        found.trouble = f"no gate fits what is judged: {'; '.join(found.unfit.values())}"
+
+
+def _sampler(config: pytest.Config, found: Survey, model: str) -> str | None:
+    """Return why a candidate can't be fitted anew, with its name, or None if it can."""
+    settings: Settings = config.stash[SETTINGS]
+    if model == settings.samples:
+        return f"{model}, samples without a model"
+    fixtures = found.overridden.keys() - {"collapse_reference"}
+    if any(model.startswith(f"{name} of {found.overridden[name]}") for name in fixtures):
+        return f"{model}, which is judged as given"
+    if model not in settings.models or config.option.collectonly:
+        return None
+    if not is_worker(config):
+        guard.arm(config)  # before models are imported
+    try:
+        loaded = inputs_of(config).model(model)
+    except CollapseBenchError:
+        return None  # told with what else is wrong
+    if loaded.how == "instance" and not callable(getattr(loaded.model, "fit", None)):
+        return f"{model}, which has no fit"
+    return None
+
+
 def _gate(item: pytest.Item) -> str | None:
     """Return the gate module that a test belongs to, if it does."""
     gate: str | None = item.stash.get(ENTRY, {}).get("gate")
     return gate
 
 
+def _held(kind: str | None, settings: Settings) -> str:
+    """Return what a reference holds, or why it is judged part by part, for a sentence."""
+    if settings.features is not None:
+        return "is judged by features"
+    if settings.by is not None:
+        return f"is judged by groups of {settings.by!r}"
+    return "holds a table" if kind == "table" else f"holds {kind}"
+
+
 def _reference(config: pytest.Config, found: Survey, settings: Settings) -> tuple[str | None, str]:
     """Return what the reference holds, and its name; None where it isn't known yet."""
     if "collapse_reference" in found.overridden:
         return None, f"what collapse_reference of {found.overridden['collapse_reference']} makes"
+    if parted(settings):
+        if settings.reference is None:
+            option = "--collapse-features" if settings.by is None else "--collapse-by"
+            raise InvalidArgument(f"{option} needs --collapse-reference: what to judge against")
+        return "table", settings.reference
     if settings.reference is None:
         return "numbers", "two-gaussians"
     if config.option.collectonly:

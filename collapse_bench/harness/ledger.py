@@ -15,6 +15,7 @@ from typing import Any
 from collapse_bench.reports.text import counted
 
 __all__ = [
+    "FAILED",
     "INCONCLUSIVE",
     "Book",
     "declaration_error",
@@ -173,6 +174,8 @@ class Book:
     failures: set[str] = field(default_factory=set)  # what failed, inconclusive checks aside
     inconclusive: set[str] = field(default_factory=set)  # tests that failed as inconclusive only
     usage: list[str] = field(default_factory=list)  # errors that stopped the collection
+    lost: list[str] = field(default_factory=list)  # workers of xdist that died, in words
+    judged: int | None = None  # the exit code that the gates set, or would set if they judged
 
     def collected(self, note: str) -> None:
         """Take in what one process collected; :func:`.collection.settle` says what is in it."""
@@ -323,7 +326,7 @@ class Book:
             f"every test of {module} was deselected: it declares nothing"
             for module in sorted(self.dropped)
         ]
-        notes += self.unfit
+        notes += [*self.unfit, *self.lost]
         if (number := self.not_applicable()) > 0:
             notes.append(f"{counted(number, 'conformance check')} did not apply")
         if self.all_skipped():

@@ -5,7 +5,7 @@ Only the standard library is imported here: every pytest session in the environm
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +22,7 @@ __all__ = [
     "Settings",
     "given_twice",
     "settings_from",
+    "unknown_key",
 ]
 
 # What the conformance suite checks where no model is given: SPEC -> arguments.
@@ -32,6 +33,7 @@ CONFORMANCE_MODELS: dict[str, dict[str, Any]] = {
 }
 PROFILES = ("smoke", "ci", "paper")
 MODES = ("fixed", "sequential")
+GATES = ("judge", "report")
 LEAST_DRAWS = 200  # evidence is looked at after so many: collapse_bench.gates.sequential.GRID
 T = TypeVar("T")
 
@@ -63,12 +65,17 @@ OPTIONS = (
     Option("model-arg", "[MODEL:]K=V", "keyword for the model's class or factory", True),
     Option("samples", "FILE", "judge these samples; no model is needed"),
     Option("columns", "A,B", "the columns to judge"),
+    Option("clusters", "COLUMN", "the unit that rows belong to: a document, a user, a prompt"),
+    Option("by", "COLUMN", "judge each group of this column by itself, under one ledger"),
+    Option("features", "SPEC", "judge these features of samples: MODULE:ATTR"),
     Option("reference", "SPEC", "what is judged against: a file, a directory or a built-in name"),
     Option("tolerate", "NAME=X", "largest loss of check NAME that is fine", True),
     Option("detect", "NAME=X", "smallest loss of check NAME that must not get through", True),
     Option("alpha", "A", "chance that a gate fails a model without loss (default 0.01)"),
     Option("beta", "B", "chance that a gate passes a loss as large as detect (default 0.01)"),
     Option("mode", "NAME", "draw as planned: fixed (default); or until decided: sequential"),
+    Option("gate", "NAME", "judge (default); or report: the verdicts set no exit code"),
+    Option("plan", None, "print what the gates would need, and run nothing"),
     Option("profile", "NAME", "sizes: smoke, ci (default) or paper"),
     Option("seed", "N", "root seed of every random stream (default 0)"),
     Option("device", "NAME", "auto (default), cpu, cuda or cuda:N"),
@@ -92,12 +99,17 @@ class Settings:
     arguments: Mapping[str, Mapping[str, Any]]  # of each model
     samples: str | None  # as it was typed: people read it
     columns: tuple[str, ...] | None
+    clusters: str | None  # a column
+    by: str | None  # a column
+    features: str | None
     reference: str | None
     tolerate: Mapping[str, float]  # what was given, check by check
     detect: Mapping[str, float]
     alpha: float
     beta: float
     mode: str
+    gate: str
+    plan: bool
     profile: str
     seed: int
     device: str
@@ -116,6 +128,11 @@ class Settings:
         """Return the effect sizes given for ``metric``: keywords of its check."""
         given = {"tolerate": self.tolerate, "detect": self.detect}
         return {name: sizes[metric] for name, sizes in given.items() if metric in sizes}
+
+    def asks_for_a_gate(self) -> bool:
+        """Return whether the command line says who is judged, against what, by how many checks."""
+        asked = ("model", "samples", "reference", "min_checks")
+        return not self.typed.isdisjoint(f"collapse_{name}" for name in asked)
 
     def missing(self) -> str | None:
         """Return what is wrong with the judged and the reference together, if anything.
@@ -163,12 +180,17 @@ def settings_from(typed: Mapping[str, Any], ini: Mapping[str, Any], folder: Path
         arguments=_arguments(read, models),
         samples=read.one("samples", values.existing),
         columns=read.one("columns", values.columns),
+        clusters=read.one("clusters", values.column),
+        by=read.one("by", values.column),
+        features=read.one("features", values.features),
         reference=read.one("reference", values.reference),
         tolerate=dict(read.each("tolerate", values.effect)),
         detect=dict(read.each("detect", values.effect)),
         alpha=read.one("alpha", values.rate) or 0.01,
         beta=read.one("beta", values.rate) or 0.01,
         mode=read.one("mode", values.among(MODES)) or "fixed",
+        gate=read.one("gate", values.among(GATES)) or "judge",
+        plan=read.flag("plan"),
         profile=read.one("profile", values.among(PROFILES)) or "ci",
         seed=read.one("seed", values.whole(0)) or 0,
         device=read.one("device", values.device) or "auto",
@@ -192,6 +214,8 @@ def settings_from(typed: Mapping[str, Any], ini: Mapping[str, Any], folder: Path
     _check_reports(settings, folder)
     if updating and settings.baseline is None:
         raise InvalidArgument("--collapse-update-baseline needs --collapse-baseline: the file")
+    _check_parts(settings)
+    _check_clusters(settings)
     if settings.mode == "sequential":
         _check_sequential(settings)
     for metric, (tolerate, detect) in EFFECTS.items():
@@ -203,6 +227,45 @@ def settings_from(typed: Mapping[str, Any], ini: Mapping[str, Any], folder: Path
                 f"got {low:g} and {high:g}"
             )
     return settings
+
+
+def _check_clusters(settings: Settings) -> None:
+    """Refuse clusters where no ids come with what is judged."""
+    if settings.clusters is None:
+        return
+    if settings.samples is None:
+        raise InvalidArgument(
+            "--collapse-clusters needs --collapse-samples: what a model draws is of no cluster, "
+            f"so give a file with the column {values.shown(settings.clusters)}"
+        )
+    if settings.save_samples is not None:
+        raise InvalidArgument(
+            "--collapse-save-samples contradicts --collapse-clusters: the file would lose the ids"
+        )
+    if settings.columns is not None and settings.clusters in settings.columns:
+        raise InvalidArgument(
+            "--collapse-clusters must be none of --collapse-columns; "
+            f"got {values.shown(settings.clusters)} in both"
+        )
+
+
+def _check_parts(settings: Settings) -> None:
+    """Refuse what has no meaning where the reference is judged part by part."""
+    given = {"by": settings.by, "features": settings.features}
+    named = [f"--collapse-{name}" for name, value in given.items() if value is not None]
+    if len(named) > 1:
+        raise InvalidArgument(
+            f"{named[0]} contradicts {named[1]}: groups are rows of a table, and features are "
+            "those of samples of one kind"
+        )
+    if named and settings.clusters is not None:
+        raise InvalidArgument(
+            f"--collapse-clusters contradicts {named[0]}: parts take independent rows"
+        )
+    if named and settings.mode == "sequential":
+        raise InvalidArgument(
+            f"--collapse-mode sequential contradicts {named[0]}: parts are judged at one size"
+        )
 
 
 def _check_sequential(settings: Settings) -> None:
@@ -243,6 +306,19 @@ def given_twice(arguments: Sequence[str]) -> str | None:
             ]
             told = " and ".join(map(values.shown, shown))
             return f"{option.flag} must be given once; got {told}"
+    return None
+
+
+def unknown_key(keys: Iterable[str]) -> str | None:
+    """Return what is wrong with a key of an ini file that looks like ours and is none of them.
+
+    pytest only warns of it, and the gate would judge by other settings than the file says.
+    """
+    known = [option.key for option in OPTIONS]
+    for key in keys:
+        if key.startswith("collapse_") and key not in known:
+            hint = values.near(key, known)
+            return f"{values.shown(key)} (ini) must be the name of an option of this version{hint}"
     return None
 
 

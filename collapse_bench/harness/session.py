@@ -40,6 +40,7 @@ __all__ = [
     "model_id",
     "module_key",
     "name_of",
+    "portable",
     "show_progress",
     "suite_of",
 ]
@@ -48,6 +49,8 @@ PROPERTY = "collapse"  # the name under which records stand in a report's user_p
 
 # The fixtures that say who is judged against what. Their parameters are no part of a test's key.
 CASE_FIXTURES = ("collapse_model", "collapse_founder", "collapse_reference")
+
+PLAIN = (bool, int, float, str)  # types that pytest-xdist carries; not their subclasses
 
 CONFORMANCE = "collapse_conformance"  # the fixture of tests that check a model as such
 
@@ -122,6 +125,23 @@ def leave(item: pytest.Item, kind: str, record: dict[str, Any]) -> None:
     """Leave a record in a test's report for the process that reports it."""
     text = json.dumps({"record": kind, **record}, allow_nan=False)
     item.user_properties.append((PROPERTY, text))
+
+
+def portable(value: Any) -> Any:
+    """Return a property's value in a form that can leave a worker of pytest-xdist.
+
+    A numpy scalar in a test's ``record_property`` would end the session with an internal error,
+    and the verdicts with it. What isn't plain becomes text, as JUnit's file would have it.
+    """
+    if value is None or type(value) in PLAIN:
+        return value
+    if type(value) in (list, tuple):
+        return type(value)(map(portable, value))
+    if type(value) is dict:
+        return {portable(name): portable(inner) for name, inner in value.items()}
+    if getattr(value, "ndim", None) == 0 and type(value.item()) in PLAIN:  # a scalar of numpy's
+        return value.item()
+    return str(value)
 
 
 def suite_of(path: Path) -> str | None:

@@ -44,6 +44,8 @@ def header(config: pytest.Config) -> list[str]:
         return []
     settings = config.stash[SETTINGS]
     remarks = []
+    if settings.gate == "report" and found.in_force:
+        remarks.append("report only: verdicts are told and set no exit code")
     if found.paper and (settings.models or settings.samples):
         option = "--collapse-model" if settings.models else "--collapse-samples"
         remarks.append(f"suites/paper brings its own models: {option} doesn't apply there")
@@ -77,6 +79,7 @@ def anything(config: pytest.Config) -> bool:
         or book.ledgers
         or book.dropped
         or book.recorded
+        or (book.lost and config.stash[SETTINGS].asks_for_a_gate())
     )
     return bool(seen) or book.few(config.stash[SETTINGS].min_checks)
 
@@ -84,22 +87,33 @@ def anything(config: pytest.Config) -> bool:
 def closing_line(config: pytest.Config) -> str:
     """Return the session in one line."""
     book = config.stash[BOOK]
-    notes = book.notes(config.stash[SETTINGS].min_checks)
-    return safe_text(last_line(book.counts(free=True), book.claims(), notes))
+    return safe_text(last_line(book.counts(free=True), book.claims(), _notes(config)))
+
+
+def _notes(config: pytest.Config) -> list[str]:
+    """Return what the last line must add to the counts."""
+    book, settings = config.stash[BOOK], config.stash[SETTINGS]
+    notes = book.notes(settings.min_checks)
+    if settings.gate == "report" and book.judged is not None:
+        notes.append(
+            f"report only: nothing was judged, by the gates the exit code would be {book.judged}"
+        )
+    return notes
 
 
 def write_section(config: pytest.Config, terminal: TerminalReporter) -> None:
     """Write one line a check and the gate's promise; under -q only what did not pass."""
     book = config.stash[BOOK]
     verbosity = config.option.verbose
-    blocks = [] if book.usage or config.option.collectonly else _blocks(book)
+    quiet = book.usage or config.option.collectonly or config.stash[SETTINGS].plan
+    blocks = [] if quiet else _blocks(book)
     if verbosity < 0:
         blocks = [
             (title, [line for line in lines if _outcome(line[1]) != "pass"])
             for title, lines in blocks
         ]
     blocks = [block for block in blocks if block[1]]
-    tables = [] if book.usage or config.option.collectonly else _conformance(config, verbosity)
+    tables = [] if quiet else _conformance(config, verbosity)
     if verbosity < -1 or not (blocks or tables or config.stash.get(LINES, [])):
         return
     terminal.section("collapse")
@@ -227,9 +241,10 @@ def report(config: pytest.Config, exitstatus: int) -> dict[str, Any]:
         ),
         summary={
             **book.counts(free=True),
-            "outcome": book.outcome(exitstatus),
+            "outcome": book.outcome(exitstatus if book.judged is None else book.judged),
             "claims": book.claims(),
             "exit": exitstatus,
+            "report_only": settings.gate == "report",
         },
         gates=gates,
         checks=[
@@ -242,7 +257,7 @@ def report(config: pytest.Config, exitstatus: int) -> dict[str, Any]:
         claims=claims(book, seen),
         not_run=not_run(book, seen),
         failures=failures(book, seen),
-        notes=book.notes(settings.min_checks),
+        notes=_notes(config),
         guarantee=guarantee(book),
         options={
             field.name: getattr(settings, field.name)
@@ -264,4 +279,4 @@ FACTS = (
     "shapes",
 )
 # Settings that aren't said in the report: how they were given, and where it is written.
-UNSAID = ("typed", "reports")
+UNSAID = ("typed", "reports", "plan")

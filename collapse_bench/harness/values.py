@@ -17,11 +17,13 @@ from collapse_bench.reports.files import probe
 __all__ = [
     "EFFECTS",
     "among",
+    "column",
     "columns",
     "device",
     "directory",
     "effect",
     "existing",
+    "features",
     "model",
     "rate",
     "reference",
@@ -149,6 +151,20 @@ def columns(label: str, value: str, folder: Path) -> tuple[str, ...]:
     if not all(names) or len(set(names)) < len(names):
         raise refused(label, "be different names, separated by commas", value)
     return names
+
+
+def column(label: str, value: str, folder: Path) -> str:
+    """Return the name of a column."""
+    if not value:
+        raise refused(label, "be the name of a column", value)
+    return value
+
+
+def features(label: str, value: str, folder: Path) -> str:
+    """Return the SPEC of features."""
+    if not value or value.startswith(":") or value.endswith(":"):
+        raise refused(label, "be MODULE:ATTR", value)
+    return value
 
 
 def reference(label: str, value: str, folder: Path) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from collapse_bench.reports import plots, view
+from collapse_bench.reports import plots, profiles, view
 from collapse_bench.reports.files import write_text
 from collapse_bench.reports.text import counted, safe_text
 
@@ -39,6 +39,7 @@ def render(document: Mapping[str, Any]) -> str:
     found = view.checked(document)
     return _template().render(
         banner=view.banner(found),
+        changes=view.CHANGES,
         command=view.command_line(found),
         conformance=view.conformance_of(found),
         document=found,
@@ -47,6 +48,7 @@ def render(document: Mapping[str, Any]) -> str:
         options=view.options_of(found),
         outside=view.outside(found),
         plots=plots,
+        profiles=profiles,
         statuses=view.STATUSES,
         words=view.WORDS,
     )
@@ -71,8 +73,10 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "change_counts": view.change_counts,
         "check_name": view.check_name,
         "counted": counted,
+        "needed": view.needed,
         "number": view.number,
         "text_lines": view.text_lines,
     }

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from collapse_bench.reports import view
+from collapse_bench.reports import profiles, view
 from collapse_bench.reports.files import write_text
 from collapse_bench.reports.text import safe_text
 
@@ -48,7 +48,7 @@ def render(document: Mapping[str, Any]) -> str:
     found = view.checked(document)
     banner = view.banner(found)
     lines = ["# Model collapse report", "", f"**{banner.word}**: {escape(banner.sentence)}", ""]
-    lines += _gates(found) + _others(found) + _missing(found)
+    lines += _gates(found) + _baseline(found) + _others(found) + _missing(found)
     lines += _conformance(found) + _claims(found) + _generations(found) + _reproduce(found)
     return "\n".join(lines).rstrip("\n") + "\n"
 
@@ -113,8 +113,11 @@ def _word(outcome: Any) -> str:
 
 
 def _side(side: Mapping[str, Any]) -> str:
-    estimate, low, high = (view.number(side[name]) for name in ("estimate", "low", "high"))
-    return f"{estimate} \\[{low}, {high}\\]"
+    return f"{view.number(side['estimate'])} {_between(side)}"
+
+
+def _between(side: Mapping[str, Any]) -> str:
+    return f"\\[{view.number(side['low'])}, {view.number(side['high'])}\\]"
 
 
 def _verdicts(records: Iterable[Mapping[str, Any]], *, whole: bool) -> list[str]:
@@ -124,31 +127,35 @@ def _verdicts(records: Iterable[Mapping[str, Any]], *, whole: bool) -> list[str]
         name = record["id"] if whole else view.check_name(record)
         if "scenario" in record:
             name = f"{name}, {record['scenario']}"
-        said = "" if record["outcome"] == "pass" else escape(record["reason"] or "")
-        sides = [(escape(name), _word(record["outcome"]), record, said)]
+        told = [str(part) for part in (record["reason"], view.needed(record)) if part]
+        said = escape("; ".join(told))
+        sizes = f"{view.number(record['size'])}, {view.number(record['reference_size'])}"
+        sides = [(escape(name), _word(record["outcome"]), record, sizes, said)]
         if record["growth"]:
-            sides.append((f"{escape(name)}, growth", "", record["growth"], ""))
+            sides.append((f"{escape(name)}, growth", "", record["growth"], "", ""))
         rows += [
             [
                 title,
                 word,
                 f"{_side(side)} of the {escape(side['quantity'])}",
-                view.number(side["tolerate"]),
-                view.number(side["detect"]),
+                f"{view.number(side['tolerate'])}, p = {view.number(side['pvalue_fail'])}",
+                f"{view.number(side['detect'])}, p = {view.number(side['pvalue_pass'])}",
+                counts,
                 reason,
             ]
-            for title, word, side, reason in sides
+            for title, word, side, counts, reason in sides
         ]
-    return _table(["check", "outcome", "loss [low, high]", "tolerate", "detect", "said"], rows)
+    head = ["check", "outcome", "loss \\[low, high\\]", "tolerate", "detect", "n, m", "said"]
+    return _table(head, rows)
 
 
 def _gates(document: Mapping[str, Any]) -> list[str]:
     lines = []
     for ledger in view.ledgers(document):
         gate = ledger.gate
-        title = (
-            f"{escape(gate['model'])} against {escape(gate['reference'] or 'an unknown reference')}"
-        )
+        title = escape(gate["model"])
+        if gate["reference"]:
+            title += f" against {escape(gate['reference'])}"
         lines += [f"## {_word(gate['summary']['outcome'])} {title}", ""]
         told = escape(gate["id"])
         if gate.get("how"):
@@ -161,8 +168,68 @@ def _gates(document: Mapping[str, Any]) -> list[str]:
         lines += [f"{told}; {levels}", ""]
         if ledger.checks:
             lines += _verdicts(ledger.checks, whole=False)
+        lines += _states(gate)
     if lines and document["guarantee"]:
         lines += [escape(document["guarantee"]), ""]
+    return lines
+
+
+def _states(gate: Mapping[str, Any]) -> list[str]:
+    """Return what became of the states of codes and tokens, a paragraph a column."""
+    lines = []
+    for shape in gate.get("shapes") or []:
+        if "ranks" not in shape:
+            continue
+        rarest, states = shape["rarest"], shape["states"]
+        told = f"The rarest states{' of ' * bool(shape['column'])}{shape['column'] or ''} hold "
+        told += f"{view.number(rarest['samples'])} of the samples and "
+        told += f"{view.number(rarest['reference'])} of the reference; "
+        told += f"{view.number(states['samples'])} and {view.number(states['reference'])} "
+        told += f"different states, {view.number(states['missing'])} of the reference's in no "
+        told += "sample"
+        if shape["missing"]:
+            told += f", the most frequent: {', '.join(map(str, shape['missing']))}"
+        lines += [escape(told), ""]
+    return lines
+
+
+def _baseline(document: Mapping[str, Any]) -> list[str]:
+    baseline = document["baseline"]
+    if not baseline:
+        return []
+    told = f"Against {escape(baseline['name'])}"
+    if baseline["reason"]:
+        return ["## Beside the baseline", "", f"{told}: {escape(baseline['reason'])}", ""]
+    lines = [
+        "## Beside the baseline",
+        "",
+        f"{told}, changing no outcome, at a level of {view.number(baseline['alpha'])} of its own: "
+        f"{escape(view.change_counts(baseline))}",
+        "",
+    ]
+    rows = []
+    for check in baseline["checks"]:
+        name = escape(f"{check['id']}, {check['model'] or '-'}")
+        said = escape(check["reason"] or "")
+        if not check["changes"]:
+            rows.append([name, escape(check["word"]), "-", "-", "-", said])
+        for change in check["changes"]:
+            how = "paired" if check["paired"] else "unpaired"
+            rows.append(
+                [
+                    f"{name}{', growth' if change['direction'] == 'growth' else ''}",
+                    escape(change["word"]),
+                    f"{view.number(change['was'])}, {view.number(change['now'])}",
+                    _between(change),
+                    view.number(change["margin"]),
+                    f"{how}; {said}" if said else how,
+                ]
+            )
+    if rows:
+        head = ["check", "since then", "then, now", "change \\[low, high\\]", "margin", "said"]
+        lines += _table(head, rows)
+    for note in baseline["notes"]:
+        lines += [escape(note), ""]
     return lines
 
 
@@ -241,7 +308,14 @@ def _generations(document: Mapping[str, Any]) -> list[str]:
     if not rows:
         return []
     head = ["scenario", "metric", "mean, first to last generation", "theory"]
-    return ["## Generations", "", *_table(head, rows)]
+    lines = ["## Generations", "", *_table(head, rows)]
+    told = [
+        [escape(scenario), escape(profiles.summary(profile))]
+        for group in view.modules(document).values()
+        for scenario, record in group
+        if (profile := record.get("profile"))
+    ]
+    return lines + (_table(["scenario", "what became of it"], told) if told else [])
 
 
 def _ends(values: Sequence[Any] | None) -> str:

@@ -9,12 +9,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
-__all__ = ["Curve", "Drawn", "Interval", "Pair", "curve", "density", "finite", "interval", "tail"]
+__all__ = [
+    "Curve",
+    "Drawn",
+    "Interval",
+    "Pair",
+    "curve",
+    "density",
+    "finite",
+    "interval",
+    "ranking",
+    "tail",
+]
 
-WIDTH, HEIGHT = 400, 220  # of a plot with axes
-LEFT, RIGHT, TOP, BOTTOM = 58, 12, 10, 38  # its margins
+WIDTH, HEIGHT = 400, 236  # of a plot with axes
+LEFT, RIGHT, TOP, BOTTOM = 58, 12, 26, 38  # its margins
 STRIP, STRIP_HEIGHT = 320, 46  # of an interval
 MARGIN = 0.06  # of an interval's axis, at each end
 # How far an interval's axis reaches at least and at most, in units of detect, to the left and to
@@ -77,9 +89,13 @@ class Axes:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One metric over the generations; None where there is nothing to draw."""
+    """One metric over the generations; None where there is nothing to draw.
+
+    ``onset`` is where a generation stands from which on a loss is shown.
+    """
 
     axes: Axes
+    onset: float | None
     band: Drawn | None
     median: Drawn | None
     mean: Drawn | None
@@ -147,7 +163,7 @@ def interval(record: Mapping[str, Any]) -> Interval | None:
     )
 
 
-def curve(metric: Mapping[str, Any]) -> Curve | None:
+def curve(metric: Mapping[str, Any], onset: Any = None) -> Curve | None:
     """Return the curves of one metric of a trajectory, generation 0 first.
 
     Parameters
@@ -155,6 +171,8 @@ def curve(metric: Mapping[str, Any]) -> Curve | None:
     metric
         ``low``, ``median``, ``high``, ``mean`` and ``theory``: T + 1 values each, null where
         there is none; ``theory`` may be null itself.
+    onset
+        The generation to mark, or None.
     """
     series = {
         name: [finite(value) for value in metric.get(name) or ()]
@@ -169,6 +187,8 @@ def curve(metric: Mapping[str, Any]) -> Curve | None:
     bottom, top = _padded(min(known), max(known))
     up = _linear(bottom, top, HEIGHT - BOTTOM, TOP)
 
+    begins = finite(onset)
+
     def line(name: str) -> Drawn | None:
         points = [
             None if value is None else (across(t), up(value))
@@ -181,6 +201,7 @@ def curve(metric: Mapping[str, Any]) -> Curve | None:
             x=tuple((across(tick), f"{tick:g}") for tick in x_ticks),
             y=tuple((up(tick), _tick(tick)) for tick in nice(bottom, top)),
         ),
+        onset=across(begins) if begins is not None and 0 <= begins <= generations else None,
         band=_band(series["low"], series["high"], across, up),
         median=line("median"),
         mean=line("mean"),
@@ -214,34 +235,55 @@ def density(shape: Mapping[str, Any]) -> Pair | None:
 def tail(shape: Mapping[str, Any]) -> Pair | None:
     """Return the shares farther out than a distance, both on logarithmic axes."""
     distances = [finite(value) for value in shape["distance"]]
-    shares = {
-        name: [finite(value) for value in shape[name]]
-        for name in ("samples_beyond", "reference_beyond")
-    }
-    far = [value for value in distances if value is not None and value > 0]
-    some = [value for values in shares.values() for value in values if value and value > 0]
+    shares = [shape[name] for name in ("samples_beyond", "reference_beyond")]
+    return _logarithmic(distances, shares, highest=0)
+
+
+def ranking(shape: Mapping[str, Any]) -> Pair | None:
+    """Return the share of a state over its rank, both on logarithmic axes."""
+    edges = [finite(value) for value in shape["ranks"]]
+    middles = [
+        math.sqrt(first * (last - 1)) if first and last and last > first >= 1 else None
+        for first, last in pairwise(edges)
+    ]
+    return _logarithmic(middles, [shape[f"{name}_share"] for name in ("samples", "reference")])
+
+
+def _logarithmic(
+    places: Sequence[float | None], series: Sequence[Sequence[Any]], highest: int | None = None
+) -> Pair | None:
+    """Return two curves on logarithmic axes, of which ``highest`` is the upper power of ten."""
+    known = [[finite(value) for value in values] for values in series]
+    far = [value for value in places if value is not None and value > 0]
+    some = [value for values in known for value in values if value and value > 0]
     if not (_ascending(far) and some):
         return None
-    lowest = min(math.floor(math.log10(min(some))), -1)
+    top = math.ceil(math.log10(max(some))) if highest is None else highest
+    lowest = min(math.floor(math.log10(min(some))), top - 1)
     across = _linear(math.log10(far[0]), math.log10(far[-1]), LEFT, WIDTH - RIGHT)
-    up = _linear(lowest, 0.0, HEIGHT - BOTTOM, TOP)
-    drawn = {}
-    for name, values in shares.items():
+    up = _linear(lowest, top, HEIGHT - BOTTOM, TOP)
+    drawn = []
+    for values in known:
         points = [
             (across(math.log10(x)), up(math.log10(y))) if x and x > 0 and y and y > 0 else None
-            for x, y in zip(distances, values, strict=False)
+            for x, y in zip(places, values, strict=False)
         ]
-        drawn[name] = _path(points) or Drawn()
-    step = max(1, math.ceil(-lowest / TICKS))
+        drawn.append(_path(points) or Drawn())
+    step = max(1, math.ceil((top - lowest) / TICKS))
     axes = Axes(
-        x=tuple(
-            (across(math.log10(tick)), _tick(tick))
-            for tick in nice(far[0], far[-1])
-            if tick >= far[0]
-        ),
-        y=tuple((up(power), f"{10.0**power:g}") for power in range(0, lowest - 1, -step)),
+        x=tuple((across(math.log10(tick)), _tick(tick)) for tick in _decades(far[0], far[-1])),
+        y=tuple((up(power), f"{10.0**power:g}") for power in range(top, lowest - 1, -step)),
     )
-    return Pair(axes, drawn["samples_beyond"], drawn["reference_beyond"])
+    return Pair(axes, drawn[0], drawn[1])
+
+
+def _decades(low: float, high: float) -> list[float]:
+    """Return round numbers in [low, high], as far apart on a logarithmic axis as they can be."""
+    if high < 30 * low:
+        return [tick for tick in nice(low, high) if tick >= low]
+    first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
+    step = max(1, math.ceil((last - first + 1) / (TICKS + 1)))
+    return [10.0**power for power in range(first, last + 1, step)]
 
 
 def nice(low: float, high: float, *, most: int = TICKS) -> list[float]:

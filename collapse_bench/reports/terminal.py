@@ -67,7 +67,7 @@ def check_line(name: str, record: Mapping[str, Any] | None) -> str:
     line = f"  {word:<{WIDTH}}  {name}: loss {_side(record)}"
     if record.get("growth"):
         line += f"; growth {_side(record['growth'])}"
-    if record["outcome"] != "pass" and record.get("reason"):
+    if record.get("reason"):
         line += f"; {record['reason']}"
     return safe_text(line)
 

@@ -28,7 +28,7 @@ def summarize(
 
     Each metric has, per generation, the ``median``, ``low`` and ``high`` (5 % and 95 % quantiles)
     and ``mean`` over lineages, and ``theory`` where it is given; values that are not finite come
-    out as null, and ``reason`` says so.
+    out as null, and ``reason`` says so. ``profile`` is the trajectory's collapse profile.
 
     Parameters
     ----------
@@ -79,6 +79,7 @@ def summarize(
             "steps": trajectory.steps,
             "replicates": trajectory.replicates,
             "metrics": metrics,
+            "profile": trajectory.profile().to_dict(),
         }
     )
     return summary

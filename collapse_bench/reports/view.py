@@ -13,17 +13,20 @@ from collapse_bench.reports.plots import finite
 from collapse_bench.reports.text import counted
 
 __all__ = [
+    "CHANGES",
     "STATUSES",
     "WORDS",
     "Banner",
     "Ledger",
     "banner",
+    "change_counts",
     "check_name",
     "checked",
     "command_line",
     "conformance_of",
     "ledgers",
     "modules",
+    "needed",
     "number",
     "options_of",
     "outside",
@@ -45,6 +48,13 @@ STATUSES = {
     "not_held": "fail",
     "inconclusive": "inconclusive",
     "skipped": "skipped",
+}
+# What a word of a comparison counts as.
+CHANGES = {
+    "better": "pass",
+    "equivalent": "pass",
+    "worse": "fail",
+    "can't tell": "inconclusive",
 }
 # Sections that people's documents must hold, and the names that each of their records must.
 NEEDED: dict[str, tuple[str, ...]] = {
@@ -68,18 +78,26 @@ LATER: dict[str, Any] = {
     "notes": [],
     "guarantee": None,
     "options": None,
+    "baseline": None,
 }
+ORDER = ("worse", "can't tell", "better", "equivalent")  # the worst first
 TOLD = 80  # characters of a scenario's or a regime's name: some hold a function's address
 MOST_LINES = 200  # of one reason; the code that repeats a failure has about ten
 
 
 @dataclass(frozen=True, slots=True)
 class Banner:
-    """The outcome of a session: a key of ``WORDS``, its word, and why in one sentence."""
+    """The outcome of a session: a key of ``WORDS``, its word, why, and further sentences."""
 
     outcome: str
     word: str
-    sentence: str
+    why: str
+    notes: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        """Why, and all else, in one sentence."""
+        return "; ".join([self.why, *self.notes])
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +172,7 @@ def banner(document: Mapping[str, Any]) -> Banner:
             said.append(f"the session ended with exit code {summary.get('exit', '?')}")
     if not said:  # an old report doesn't say more
         said.append("a test failed without a verdict")
-    return Banner(outcome, WORDS[outcome], "; ".join([*said, *map(str, document["notes"])]))
+    return Banner(outcome, WORDS[outcome], "; ".join(said), tuple(map(str, document["notes"])))
 
 
 def _count(counts: Mapping[str, Any], name: str) -> int:
@@ -209,6 +227,28 @@ def modules(document: Mapping[str, Any]) -> dict[str, list[tuple[str, Mapping[st
         sentence = "; ".join(part if len(part) <= TOLD else f"{part[:TOLD]}..." for part in told)
         found.setdefault(str(record["id"]).partition("::")[0], []).append((sentence, record))
     return found
+
+
+def needed(record: Mapping[str, Any]) -> str:
+    """Return the sizes at which a model without loss would pass; empty where none are said."""
+    sizes = record["size_needed"]
+    if not sizes:
+        return ""
+    n, m = sizes
+    if n is None:
+        return (
+            "with this reference no number of samples would do"
+            f"{'' if m is None else f': it takes m = {number(m)} rows of it'}"
+        )
+    of = "" if m is None else f", m = {number(m)}"
+    return f"a model without loss would pass with n = {number(n)}{of}"
+
+
+def change_counts(baseline: Mapping[str, Any]) -> str:
+    """Return how many checks are worse, better and so on since a baseline."""
+    words = [check["word"] for check in baseline["checks"]]
+    told = [f"{words.count(word)} {word}" for word in ORDER if word in words]
+    return f"{counted(len(words), 'check')}: {', '.join(told)}" if told else "no check"
 
 
 def check_name(record: Mapping[str, Any]) -> str:

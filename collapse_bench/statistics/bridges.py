@@ -2,7 +2,8 @@ r"""How large samples must be for a Wasserstein check, by simulating its limit.
 
 With s = sqrt(n m / (n + m)), the difference of two empirical distribution functions of one law is
 B(F)/s for a Brownian bridge B. The bridges are simulated from the reference itself, jointly on all
-lines: normal weights on groups of its rows.
+lines: normal weights on groups of its rows. Where rows belong to clusters, the weights are of whole
+clusters, n and m count these, and B is no Brownian bridge but as wide as clusters make it.
 """
 
 from __future__ import annotations
@@ -56,11 +57,17 @@ class Bridges:
         directions: NDArray[np.float64],
         *,
         rng: np.random.Generator,
+        units: NDArray[np.intp] | None = None,
     ) -> Self:
-        """Return bridges for samples of shape (m, d) along directions of shape (p, d)."""
-        rows = rng.permutation(len(reference))
-        length = max(1, len(rows) // GROUPS)
-        groups = rows[: len(rows) // length * length].reshape(-1, length)
+        """Return bridges for samples of shape (m, d) along directions of shape (p, d).
+
+        ``units``: the number of each row's cluster, from 0, none left out.
+        """
+        size = len(reference) if units is None else int(units.max()) + 1
+        rows = rng.permutation(size)
+        length = max(1, size // GROUPS)
+        groups = rows[: size // length * length].reshape(-1, length)
+        place = None if units is None else _places(groups, size)[units]
         below, shrunk, steps, unit = [], [], [], 0.0
         for direction in directions:
             line = reference @ direction
@@ -68,7 +75,11 @@ class Bridges:
             mean_deviation = float(np.abs(line - center).mean())
             unit += mean_deviation
             cells = Cells.of(line, CELLS_ONE_LINE if len(directions) == 1 else CELLS_A_LINE)
-            below.append(cells.below(line[groups]))
+            below.append(
+                cells.below(line[groups])
+                if place is None
+                else _below(cells, line, place, len(groups))
+            )
             # Density times way, (x - mu) f(x): the mass of the cells beside an edge over their
             # step. Scaled to what a contraction by 1 is known to move.
             share = np.diff(cells.below(line[None])[0], prepend=0, append=len(line))
@@ -76,8 +87,14 @@ class Bridges:
             shrunk.append(change * mean_deviation / (np.abs(change) @ cells.steps))
             steps.append(cells.steps)
         counts = np.concatenate(below, axis=1)
-        counts -= counts.mean(axis=0)  # (groups, e); bridges, for any weights
-        counts /= np.float32(length * np.sqrt(len(groups) / length))
+        if place is None:
+            counts -= counts.mean(axis=0)  # (groups, e); bridges, for any weights
+            counts /= np.float32(length * np.sqrt(len(groups) / length))
+        else:
+            held = np.bincount(place, minlength=len(groups) + 1)[:-1].astype(np.float32)
+            counts -= held[:, None] * (counts.sum(axis=0) / held.sum())
+            # by the rows of a cluster on average, and the root of the number of clusters
+            counts /= np.float32(held.mean() * np.sqrt(len(groups) / length))
         number = PATHS_ONE_LINE if len(directions) == 1 else PATHS_A_LINE
         paths = rng.standard_normal((2 * number, len(groups)), dtype=np.float32) @ counts
         return cls(
@@ -116,6 +133,23 @@ class Bridges:
             middle = (low + high) / 2
             low, high = (middle, high) if short(middle) else (low, middle)
         return high**2
+
+
+def _places(groups: NDArray[np.intp], size: int) -> NDArray[np.intp]:
+    """Return the group of each of ``size`` clusters; the number of groups for those left out."""
+    place = np.full(size, len(groups))
+    place[groups] = np.arange(len(groups))[:, None]
+    return place
+
+
+def _below(
+    cells: Cells, line: NDArray[np.float64], place: NDArray[np.intp], groups: int
+) -> NDArray[np.float32]:
+    """Return how many values of each group lie at or below each edge, shape (groups, e)."""
+    width = len(cells.edges) + 1
+    at = np.searchsorted(cells.edges, line) + width * place
+    counts = np.bincount(at, minlength=(groups + 1) * width).reshape(-1, width)
+    return counts[:-1].cumsum(axis=1)[:, :-1].astype(np.float32)
 
 
 def _quantile(values: NDArray[np.floating], level: float) -> float:

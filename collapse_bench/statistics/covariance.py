@@ -16,7 +16,8 @@ that ratio is valid whatever the other directions do.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -34,7 +35,18 @@ from collapse_bench.statistics.permutation import (
 )
 from collapse_bench.statistics.spread import kurtosis
 
-__all__ = ["STATISTICS", "PairTest", "Statistic", "pair_test"]
+__all__ = [
+    "CHUNK_VALUES",
+    "FLOOR",
+    "STATISTICS",
+    "PairTest",
+    "Statistic",
+    "log_ratios_of",
+    "matrices_of",
+    "pair_test",
+    "whitening_of",
+    "widest_refused",
+]
 
 Statistic = Literal["logdet", "weakest_direction"]
 STATISTICS: tuple[Statistic, ...] = ("logdet", "weakest_direction")
@@ -49,6 +61,13 @@ WIDEST = 1e10
 # How many numbers eigenvalues are taken of at a time.
 CHUNK_VALUES = 2**21
 
+# From sums of the features over a group of rows, (B, f), and over all rows, (f,), and the rows of
+# both groups, to log-ratios of variances, ascending, (B, d), and the standard error of their sum.
+Spectrum = Callable[
+    [NDArray[np.float64], NDArray[np.float64], int, int],
+    tuple[NDArray[np.float64], NDArray[np.float64]],
+]
+
 
 @dataclass(frozen=True, slots=True)
 class PairTest:
@@ -57,7 +76,7 @@ class PairTest:
     Attributes
     ----------
     n, m, dimension
-        Rows of the two samples, and d.
+        Rows, or clusters, of the two samples, and d.
     moved : shape (2, B + 1, f)
         Sums of the outer products' upper triangle and of the fourth powers of the lengths over
         the rows labelled "generated": the data's own labels first, then B relabellings. First
@@ -73,6 +92,12 @@ class PairTest:
         along it.
     log_strongest, strongest_error, strongest_kurtosis
         The same of the largest ratio; the kurtosis is the generated rows'.
+    spectrum
+        What features come to; by clusters it is another one.
+    powers : shape (f,), or None
+        How often each feature is scaled by a margin; None: all once, and the last one twice.
+    studentised
+        Whether the weakest direction too is divided by the standard error of the volume.
     """
 
     n: int
@@ -88,6 +113,9 @@ class PairTest:
     log_strongest: float
     strongest_error: float
     strongest_kurtosis: float
+    spectrum: Spectrum
+    powers: NDArray[np.intp] | None = None
+    studentised: bool = False
 
     def mirrored(self) -> PairTest:
         """Return the test of the reference against the generated rows, on the same relabellings.
@@ -95,14 +123,13 @@ class PairTest:
         A growth g of the generated variance is a loss g / (1 + g) of the reference's, and their
         strongest direction is its weakest.
         """
-        return PairTest(
+        return replace(
+            self,
             n=self.m,
             m=self.n,
-            dimension=self.dimension,
             moved=(self.total[:, None] - self.moved)[::-1],
             total=self.total[::-1],
             log_volume=-self.log_volume,
-            volume_error=self.volume_error,
             log_weakest=-self.log_strongest,
             weakest_error=self.strongest_error,
             weakest_kurtosis=self.strongest_kurtosis,
@@ -180,7 +207,8 @@ class PairTest:
     def _loss_at(self, statistic: Statistic, value: float) -> float:
         """Return the margin under which the data's statistic has this value."""
         if statistic == "weakest_direction":
-            return -math.expm1(self.log_weakest - value)
+            scale = self.volume_error if self.studentised else 1.0
+            return -math.expm1(self.log_weakest - scale * value)
         log_ratio = (self.log_volume - value * self.volume_error) / self.dimension
         return -math.expm1(max(log_ratio, math.log(FLOOR)))
 
@@ -189,11 +217,16 @@ class PairTest:
     ) -> NDArray[np.float64]:
         """Return statistics under a margin ``loss`` < 1, (B + 1, len(among)), the data's first."""
         shrink = np.full(self.total.shape[1], 1 - loss)
-        shrink[-1] = (1 - loss) ** 2  # of fourth powers
+        if self.powers is None:
+            shrink[-1] = (1 - loss) ** 2  # of fourth powers
+        else:
+            shrink **= self.powers
         group = self.moved[0] + shrink * self.moved[1]  # (B + 1, f)
         total = self.total[0] + shrink * self.total[1]
-        log_ratios, error = _spectrum(group, total, self.n, self.m)
+        log_ratios, error = self.spectrum(group, total, self.n, self.m)
         found = {"logdet": log_ratios.sum(axis=1) / error, "weakest_direction": log_ratios[:, 0]}
+        if self.studentised:
+            found["weakest_direction"] = log_ratios[:, 0] / error
         return np.stack([found[name] for name in among], axis=1)
 
 
@@ -217,11 +250,7 @@ def pair_test(
     n, m, dimension = len(generated), len(reference), generated.shape[1]
     rows = [samples - samples.mean(axis=0) for samples in (generated, reference)]
     ratios, directions = np.linalg.eigh(rows[0].T @ rows[0] / n)
-    if not ratios[-1] < WIDEST:
-        raise UndefinedMetric(
-            "generated samples must stay within 1e5 reference standard deviations for their "
-            f"weakest direction to be found; theirs is {math.sqrt(ratios[-1]):.3g} of them wide"
-        )
+    widest_refused(float(ratios[-1]))
     features = [_features(part) for part in rows]
     total = np.stack([part.sum(axis=0) for part in features])
     data = np.stack([total[0], np.zeros_like(total[0])])[:, None]  # (2, 1, f)
@@ -243,7 +272,23 @@ def pair_test(
         log_strongest=float(log_ratios[0, -1]),
         strongest_error=_line_error(strong, n, m),
         strongest_kurtosis=strong[0],
+        spectrum=_spectrum,
     )
+
+
+def widest_refused(ratio: float) -> None:
+    """Refuse a largest variance, in the reference's, that leaves the smallest one to rounding.
+
+    Raises
+    ------
+    UndefinedMetric
+        If it does.
+    """
+    if not ratio < WIDEST:
+        raise UndefinedMetric(
+            "generated samples must stay within 1e5 reference standard deviations for their "
+            f"weakest direction to be found; theirs is {math.sqrt(ratio):.3g} of them wide"
+        )
 
 
 def _line_error(kurtoses: list[float], n: int, m: int) -> float:
@@ -276,18 +321,17 @@ def _spectrum(
         Of the n rows to the m others.
     """
     dimension = round((math.sqrt(8 * group.shape[1] - 7) - 1) / 2)  # f = d (d + 1) / 2 + 1
-    values, vectors = np.linalg.eigh(_matrices(total[None] / (n + m), dimension)[0])
-    whiten = vectors / np.sqrt(values)
+    whiten = whitening_of(total / (n + m), dimension)
     rows = max(1, CHUNK_VALUES // dimension**2)
     ours = np.concatenate(
         [
-            np.linalg.eigvalsh(whiten.T @ _matrices(part / n, dimension) @ whiten)
+            np.linalg.eigvalsh(whiten.T @ matrices_of(part / n, dimension) @ whiten)
             for part in np.split(group, range(rows, len(group), rows))
         ]
     )
     # n times one covariance and m times the other make n + m times the pooled one, here 1.
     theirs = (n + m - n * ours) / m
-    log_ratios = np.log(np.maximum(ours, FLOOR)) - np.log(np.maximum(theirs, FLOOR))
+    log_ratios = log_ratios_of(ours, theirs)
     log_ratios += math.log(n / (n - 1) * (m - 1) / m)  # to unbiased variances
     squares = _matrices_trace(dimension)
     error = _volume_error(group @ squares / n, group[:, -1] / n, n, dimension)
@@ -308,7 +352,18 @@ def _volume_error(
     return np.asarray(dimension**2 * np.maximum(spread, 0) / size)
 
 
-def _matrices(upper: NDArray[np.float64], dimension: int) -> NDArray[np.float64]:
+def whitening_of(upper: NDArray[np.float64], dimension: int) -> NDArray[np.float64]:
+    """Return the matrix whose columns make a covariance, given by its upper triangle, 1, (d, d)."""
+    values, vectors = np.linalg.eigh(matrices_of(upper[None], dimension)[0])
+    return np.asarray(vectors / np.sqrt(values))
+
+
+def log_ratios_of(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return log-ratios of variances, each raised to ``FLOOR``."""
+    return np.asarray(np.log(np.maximum(ours, FLOOR)) - np.log(np.maximum(theirs, FLOOR)))
+
+
+def matrices_of(upper: NDArray[np.float64], dimension: int) -> NDArray[np.float64]:
     """Return the symmetric matrices with these upper triangles, (B, f) -> (B, d, d)."""
     matrices = np.empty((len(upper), dimension, dimension))
     first, second = np.triu_indices(dimension)

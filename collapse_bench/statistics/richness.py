@@ -27,7 +27,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, ndtr, ndtri
 
+from collapse_bench.streams import generator
+
 __all__ = ["Incidence", "Richness", "RichnessTest"]
+
+
+# Up to this share of the units the variance at another size is linear in 1 / size, to percents.
+LINEAR = 0.1
+
+SUBSAMPLED = 4_000  # units, or more, behind the variance at a smaller size
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,10 @@ class Incidence:
 
         ``size`` may be any number from ``depth`` on; ``depth`` is at most N.
         """
-        if self.places is not None:  # a unit adds k / size exp(-k c / N) for each of its states
+        if self.places is not None:
+            if size < self.size and depth > LINEAR * size:
+                return self._subsampled(depth, int(size))
+            # a unit adds k / size exp(-k c / N) for each of its states
             return self._jackknife(depth) * self.size / size
         slope = depth * self._slope(depth)
         share = depth / size
@@ -129,15 +140,40 @@ class Incidence:
         """Return the variance by leaving each unit out, by what only it adds."""
         assert self.places is not None
         units, states = self.places
-        share = depth / self.size
-        alone = self.holders - 1
-        if share >= 1:
-            weights = (alone == 0).astype(np.float64)
-        else:
-            weights = share * np.exp(alone * math.log1p(-share))
+        weights = _added(self.holders, depth / self.size)
         added = np.bincount(units, weights[states], minlength=self.size)
         added.sort()  # sums don't depend on the order that units came in
         return float((self.size - 1) / self.size * np.square(added - added.mean()).sum())
+
+    def _subsampled(self, depth: float, size: int) -> float:
+        """Return the mean jackknife variance of random sets of ``size`` of these units.
+
+        Near full depth a unit adds a state or it doesn't, as the others drawn hold it or not: more
+        variance than its mean over them has, which is all that the jackknife of many units shows.
+        """
+        assert self.places is not None
+        units, states = self.places
+        together = max(1, min(self.size, SUBSAMPLED) // size)  # sets of one permutation
+        rounds = math.ceil(SUBSAMPLED / (together * size))
+        rng = generator(0, "richness", "units", size)
+        total = 0.0
+        for _ in range(rounds):
+            place = rng.permutation(self.size)[units]
+            drawn = place < together * size
+            place, held = place[drawn], states[drawn]
+            pairs = place // size * len(self.holders) + held
+            _, pair, holders = np.unique(pairs, return_inverse=True, return_counts=True)
+            weights = _added(holders, depth / size)[pair]
+            added = np.bincount(place, weights, minlength=together * size).reshape(together, size)
+            total += float(added.var(axis=1).sum())
+        return (size - 1) * total / (rounds * together)
+
+
+def _added(holders: NDArray[np.int64], share: float) -> NDArray[np.float64]:
+    """Return what a unit adds at depth ``share`` N by a state that so many of N units hold."""
+    if share >= 1:
+        return np.asarray(holders == 1, dtype=np.float64)
+    return np.asarray(share * np.exp((holders - 1) * math.log1p(-share)))
 
 
 @dataclass(frozen=True, slots=True)

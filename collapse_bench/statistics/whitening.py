@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Whitening", "varying_columns", "whitening"]
+__all__ = ["Whitening", "varying_columns", "whitening", "whitening_of"]
 
 # Directions with less than this share of the largest variance, all columns scaled to unit
 # variance first, are linear combinations of the others up to rounding.
@@ -59,8 +59,29 @@ def whitening(reference: NDArray[np.float64]) -> Whitening | None:
     scaled = reference[:, varies] - center[varies]
     scale = scaled.std(axis=0)
     scaled /= scale
-    values, vectors = np.linalg.eigh(scaled.T @ scaled / len(scaled))
+    directions = _directions(scaled.T @ scaled / len(scaled)) / scale[:, None]
+    matrix = np.zeros((len(varies), directions.shape[1]))
+    matrix[varies] = directions
+    dependent = int(varies.sum()) - directions.shape[1]
+    return Whitening(center, matrix, tuple(np.flatnonzero(~varies).tolist()), dependent)
+
+
+def whitening_of(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the matrix W of shape (d, k) with W' S W = 1 for a covariance S, (d, d).
+
+    k counts the directions in which it varies, as for :func:`whitening`; 1 at the least.
+    """
+    scale = np.sqrt(np.diag(covariance))
+    varies = scale > 0
+    scale = scale[varies]
+    directions = _directions(covariance[np.ix_(varies, varies)] / np.outer(scale, scale))
+    matrix = np.zeros((len(varies), directions.shape[1]))
+    matrix[varies] = directions / scale[:, None]
+    return matrix
+
+
+def _directions(correlation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the directions that columns of unit variance vary in, each in its own unit."""
+    values, vectors = np.linalg.eigh(correlation)
     kept = values > DEPENDENT * values[-1]
-    matrix = np.zeros((len(varies), int(kept.sum())))
-    matrix[varies] = vectors[:, kept] / np.sqrt(values[kept]) / scale[:, None]
-    return Whitening(center, matrix, tuple(np.flatnonzero(~varies).tolist()), int((~kept).sum()))
+    return np.asarray(vectors[:, kept] / np.sqrt(values[kept]))

@@ -137,7 +137,7 @@ def test_a_column_of_lists_holds_sequences(tmp_path):
     found = load_reference(path, columns=("ids",))
 
     assert (found.kind, found.values.tolist()) == ("tokens", [[1, 2], [3, 4]])
-    with pytest.raises(InvalidSamples, match="one column of codes or of lists of tokens"):
+    with pytest.raises(InvalidSamples, match="of numbers or codes, or one of lists of tokens"):
         load_reference(path)
 
 

@@ -157,3 +157,18 @@ def test_planned_lineages_decide_both_ways():
 def test_bad_designs_are_refused(changed, words):
     with pytest.raises(InvalidArgument, match=words):
         plan_drift(Gaussian(), **{"size": 50, "generations": 5, **changed})
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"size": 10**9}, "size must be at most 20,000,000; got size=1000000000"),
+        ({"generations": 10**9}, "generations must be at most 400,000 of size 50; got generations"),
+        ({"size": 10**7, "generations": 3}, "generations must be at most 2 of size 10,000,000"),
+        ({"founder_size": 10**9}, "founder_size must be at most 20,000,000; got founder_size"),
+        ({"eval_size": 10**9}, "eval_size must be at most 20,000,000; got eval_size=1000000000"),
+    ],
+)
+def test_lineages_too_long_to_simulate_are_refused(changed, sentence):
+    with pytest.raises(InvalidArgument, match=sentence):
+        plan_drift(Gaussian(), **{"size": 50, "generations": 5, **changed})

@@ -82,7 +82,6 @@ def test_settings_out_of_range_are_refused(check, settings, message):
     ("check", "name"),
     [
         (check_variance, "guarantee"),
-        (check_wasserstein, "clusters"),
         (check_wasserstein, "guarantee"),
     ],
 )
@@ -96,7 +95,7 @@ def test_what_is_not_built_is_an_unknown_argument(check, name):
     [
         (check_tail_mass, {"mass": 0.6}, "mass must be a number in"),
         (check_tail_mass, {"tail": "left"}, "tail must be one of 'upper', 'lower', 'both'"),
-        (check_tail_mass, {"score": 3}, "score must be callable or None; got score=3"),
+        (check_tail_mass, {"score": 3}, "score must be callable, 'surprisal' or None; got score=3"),
         (
             check_tail_mass,
             {"score": np.mean},

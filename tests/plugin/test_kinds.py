@@ -57,7 +57,8 @@ def test_a_wrong_declaration_is_told(value):
     error = kinds.kinds_error("m.py", value)
 
     assert error == (
-        f"COLLAPSE_KINDS of m.py must be a tuple of 'numbers', 'codes', 'tokens'; got {value!r}"
+        "COLLAPSE_KINDS of m.py must be a tuple of 'numbers', 'codes', 'tokens', 'table'; "
+        f"got {value!r}"
     )
     assert kinds.kinds_error("m.py", None) is kinds.kinds_error("m.py", ("codes",)) is None
 

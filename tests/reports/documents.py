@@ -53,6 +53,88 @@ SHAPE = {
     "samples_beyond": [0.5, 0.1, 0.0],
     "reference_beyond": [0.5, 0.2, 0.01],
 }
+RANKED = {
+    "column": "word",
+    "ranks": [1, 2, 4, 8],
+    "samples_share": [0.5, 0.1, 0.0],
+    "reference_share": [0.4, 0.1, 0.05],
+    "rarest": {"mass": 0.05, "samples": 0.01, "reference": 0.06},
+    "states": {"samples": 5, "reference": 7, "missing": 2},
+    "missing": ["zebra", "quagga"],
+    "examples": {
+        "samples": ["the cat sat", ""],
+        "reference": ["the dog ran"],
+        "missing": ["the zebra fled"],
+    },
+}
+ESTIMATE = {"value": 0.5, "low": 0.4, "high": None, "reason": None}
+PROFILE = {
+    "stage": "late",
+    "fate": "collapsing",
+    "onset": 1,
+    "alpha": 0.01,
+    "horizon": 2,
+    "evidence": [
+        {
+            "metric": "variance",
+            "form": "level",
+            "test": "Welch's t",
+            "estimate": 0.1,
+            "low": 0.05,
+            "high": None,
+            "tolerate": 0.05,
+            "detect": 0.2,
+            "level": 0.005,
+            "replicates": 100,
+            "onset": 1,
+            "reason": "too few lineages",
+        }
+    ],
+    "effective_size_ratio": ESTIMATE,
+    "half_life": {**ESTIMATE, "value": None, "reason": "nothing is lost"},
+    "fresh_equivalent": ESTIMATE,
+    "reason": "the fate takes more generations",
+}
+BASELINE = {
+    "name": "base.json",
+    "alpha": 0.01,
+    "reason": None,
+    "checks": [
+        {
+            "id": "gate/test_release::test_a",
+            "model": "flows:MyFlow",
+            "word": "worse",
+            "paired": False,
+            "reason": None,
+            "line": "worse",
+            "changes": [
+                {
+                    "direction": direction,
+                    "word": word,
+                    "was": 0.11,
+                    "now": 0.44,
+                    "low": low,
+                    "high": None,
+                    "margin": 0.2,
+                }
+                for direction, word, low in (
+                    ("loss", "worse", 0.017),
+                    ("growth", "can't tell", -0.5),
+                )
+            ],
+        },
+        {
+            "id": "gate/test_release::test_gone",
+            "model": None,
+            "word": "can't tell",
+            "paired": False,
+            "reason": "this session doesn't have it",
+            "line": "can't tell",
+            "changes": [],
+        },
+    ],
+    "notes": ["other environment: numpy 2.0 then, 2.1 now"],
+}
 COUNTS = {"pass": 1, "fail": 1, "inconclusive": 1, "not_run": 1, "outcome": "fail"}
 
 
@@ -96,7 +178,7 @@ DOCUMENT: dict[str, Any] = {
             "reference_size": 2000,
             "reference_sha256": "f" * 64,
             "columns": ["age"],
-            "shapes": [SHAPE],
+            "shapes": [SHAPE, RANKED],
         }
     ],
     "checks": [
@@ -127,6 +209,7 @@ DOCUMENT: dict[str, Any] = {
             "steps": [0, 1, 2],
             "replicates": 100,
             "metrics": {"variance": METRIC},
+            "profile": PROFILE,
         }
         for size in (100, [100, 200])
     ],
@@ -141,6 +224,7 @@ DOCUMENT: dict[str, Any] = {
     "failures": [{"nodeid": "tests/test_own.py", "reason": "ImportError"}],
     "notes": ["2 of the 3 checks asked for ran"],
     "guarantee": "P(any fail) <= alpha",
+    "baseline": BASELINE,
     "options": {"alpha": 0.01, "models": ["flows:MyFlow"], "tolerate": {"variance": 0.1}},
 }
 
@@ -148,7 +232,7 @@ DOCUMENT: dict[str, Any] = {
 FIRST = {
     name: value
     for name, value in DOCUMENT.items()
-    if name not in ("claims", "not_run", "failures", "notes", "guarantee", "options")
+    if name not in ("claims", "not_run", "failures", "notes", "guarantee", "options", "baseline")
 }
 FIRST["environment"] = {k: v for k, v in DOCUMENT["environment"].items() if k != "command"}
 
@@ -174,7 +258,10 @@ ATTACKS = {
 
 def poisoned(text):
     """Return the document with ``text`` wherever a string from outside stands."""
-    keep = {"outcome", "status", "measured", "samples_sha256", "reference_sha256", "schema"}
+    keep = {
+        *("outcome", "status", "measured", "samples_sha256", "reference_sha256", "schema"),
+        *("word", "direction", "stage", "fate"),
+    }
     linked = {"gate": text, "model": text}
 
     def visit(value, name=None):

@@ -19,7 +19,7 @@ DRAWN = {"line", "rect", "circle", "path"}
 TAGS = {
     *("html", "head", "meta", "title", "style", "body", "a", "header", "h1", "h2", "h3", "div"),
     *("p", "nav", "ul", "li", "main", "section", "details", "summary", "dl", "dt", "dd", "em"),
-    *("strong", "table", "caption", "thead", "tbody", "tr", "th", "td", "span", "br", "code"),
+    *("strong", "ol", "table", "caption", "thead", "tbody", "tr", "th", "td", "span", "br", "code"),
     *("pre", "svg", "text", "figure", "figcaption", "footer", *DRAWN),
 }
 EMPTY = {
@@ -134,7 +134,7 @@ def test_everything_that_was_judged_is_shown():
 
     for part in (
         *("test_a", "test_b", "test_c", "test_free", "digits", "the tails are gone"),
-        *("0.4 [0.3, 0.5]", "-0.4 [-0.5, -0.3]", "n = -, m = 9,000", "real.csv", "0" * 64),
+        *("0.4 [0.3, 0.5]", "-0.4 [-0.5, -0.3]", "it takes m = 9,000 rows", "real.csv", "0" * 64),
         *("check_failed", "failed as expected", "1 held, 1 did not, 1 skipped"),
         *("it was skipped", "ImportError", "P(any fail) <= alpha", "Linux", "3.11.7"),
         *("pytest suites/gate --collapse-seed=20261122", "variance=0.1", "Density of age"),
@@ -154,7 +154,35 @@ def test_each_loss_and_growth_has_its_interval():
 
     assert labels.count(wanted) == 3  # a, free, recorded
     assert "growth -0.4, interval -0.5 to -0.3; tolerate 0.05, detect 0.25" in labels
-    assert "variance by generation: mean from 1 to 0.9, theory from 1 to 0.9" in labels
+    curve = "variance by generation: mean from 1 to 0.9, theory from 1 to 0.9"
+    assert f"{curve}; a loss is shown from generation 1 on" in labels
+    assert Page(render({**DOCUMENT, "trajectories": [without_profile()]})).text().count("n = ") > 2
+
+
+def without_profile():
+    record = {**DOCUMENT["trajectories"][0], "size": 7}
+    return {name: value for name, value in record.items() if name != "profile"}
+
+
+def test_a_report_says_what_became_of_states_texts_lineages_and_the_baseline():
+    text = Page(render(DOCUMENT)).text()
+
+    for part in (
+        *("Share of a state by its rank of word", "2 states of the reference are in no sample"),
+        *("zebra, quagga", "the cat sat", "(empty)", "the zebra fled", "hold nothing private"),
+        *(
+            "late collapse: a typical lineage has lost variance; losing more with every generation",
+            "no limit",
+        ),
+        *("loss of the last generation, variance: 0.1 [0.05, -]", "nothing is lost", "Welch's t"),
+        *("2 checks: 1 worse, 1 can't tell", "0.11, 0.44", "[0.017, -]", "unpaired"),
+        *("this session doesn't have it", "other environment: numpy 2.0 then, 2.1 now"),
+    ):
+        assert part in text, part
+    refused = {**DOCUMENT["baseline"], "reason": "of another model", "checks": [], "notes": []}
+    text = Page(render({**DOCUMENT, "baseline": refused})).text()
+    assert "base.json: not compared" in text
+    assert "of another model" in text
 
 
 def test_a_bound_that_there_is_none_of_is_drawn_open():

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collapse_bench.reports import plots
-from collapse_bench.reports.plots import curve, density, interval, nice, tail
-from tests.reports.documents import METRIC, SHAPE
+from collapse_bench.reports.plots import curve, density, interval, nice, ranking, tail
+from tests.reports.documents import METRIC, RANKED, SHAPE
 
 anything = st.none() | st.floats() | st.integers() | st.text(max_size=3) | st.booleans()
 numbers = st.none() | st.floats()
@@ -200,6 +200,45 @@ def test_an_empty_density_is_none(change):
 )
 def test_an_empty_tail_is_none(change):
     assert tail({**SHAPE, **change}) is None
+
+
+def test_ranks_are_drawn_where_their_powers_are():
+    ranks = [1, 2, 11, 101]  # bins of 1, of 2 to 10 and of 11 to 100
+    found = ranking(
+        {"ranks": ranks, "samples_share": [0.1, 0.0, 0.001], "reference_share": [0.1, 0.01, 0.001]}
+    )
+    middles = [0.0, math.log10(20) / 2, math.log10(1100) / 2]
+    drawn = points(found.reference)
+    width = drawn[-1][0] - drawn[0][0]
+
+    for (x, _), power in zip(drawn, middles, strict=True):
+        assert x - drawn[0][0] == pytest.approx(width * power / middles[-1], abs=0.02)
+    assert drawn[1][1] - drawn[0][1] == pytest.approx(drawn[2][1] - drawn[1][1], abs=0.02)
+    assert [text for _, text in found.axes.y] == ["0.1", "0.01", "0.001"]
+    assert [text for _, text in found.axes.x] == ["1", "10"]
+    assert [y for _, y in drawn] == pytest.approx([y for y, _ in found.axes.y], abs=0.02)
+    assert found.samples.count("M") == 2  # a gap where no sample is
+
+
+@given(st.lists(anything, max_size=5), st.lists(anything, max_size=5), st.lists(anything))
+def test_ranks_stay_inside(ranks, samples, reference):
+    shape = {"ranks": ranks, "samples_share": samples, "reference_share": reference}
+    if (found := ranking(shape)) is not None:
+        for x, y in points(found.samples) + points(found.reference):
+            assert plots.LEFT - 1 <= x <= plots.WIDTH
+            assert plots.TOP - 1 <= y <= plots.HEIGHT
+
+
+def test_few_ranks_are_no_line():
+    assert ranking({**RANKED, "ranks": [1, 2], "samples_share": [1.0]}) is None
+    assert ranking({**RANKED, "samples_share": [0.0], "reference_share": []}) is None
+
+
+def test_an_onset_is_marked_if_it_lies_on_the_axis():
+    assert curve(METRIC).onset is None
+    assert curve(METRIC, 1).onset == curve(METRIC).axes.x[len(curve(METRIC).axes.x) // 2][0]
+    assert curve(METRIC, 7).onset is None
+    assert curve(METRIC, "soon").onset is None
 
 
 @given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6))

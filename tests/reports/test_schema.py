@@ -29,6 +29,15 @@ PROMISED = {
     "conformance": "model check status reason seconds seed",
     "trajectory": "id scenario regime family size seed steps replicates metrics",
     "metric": "measured median low high mean theory reason",
+    "shape": "column edges samples reference distance samples_beyond reference_beyond",
+    "ranked": "column ranks samples_share reference_share rarest states missing examples",
+    "profile": "stage fate onset alpha horizon evidence effective_size_ratio half_life "
+    "fresh_equivalent reason",
+    "finding": "metric form test estimate low high tolerate detect level replicates onset reason",
+    "estimate": "value low high reason",
+    "baseline": "name alpha reason checks notes",
+    "comparison": "id model word paired changes reason",
+    "change": "direction word was now low high margin",
 }
 
 
@@ -73,6 +82,10 @@ WRONG = {
     "a made-up status": lambda d: d["conformance"][0].update(status="ok"),
     "a share above 1": lambda d: d["gates"][0]["shapes"][0].update(samples=[2.0]),
     "a check that did not run for no reason": lambda d: d["not_run"][0].pop("reason"),
+    "a comparison of no word": lambda d: d["baseline"]["checks"][0].update(word="good"),
+    "a change without margin": lambda d: d["baseline"]["checks"][0]["changes"][0].pop("margin"),
+    "ranks that are text": lambda d: d["gates"][0]["shapes"][1].update(ranks=["1", "2"]),
+    "a profile of no stage": lambda d: d["trajectories"][0]["profile"].update(stage="gone"),
     "a claim of no status": lambda d: d["claims"][0].update(status="passed"),
 }
 

@@ -1,11 +1,12 @@
 import json
-from types import SimpleNamespace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from collapse_bench.errors import InvalidArgument
 from collapse_bench.reports.trajectories import summarize
+from collapse_bench.trajectory import Trajectory
 
 
 @pytest.fixture
@@ -14,7 +15,7 @@ def trajectory():
     variance = np.array([[1.0, 0.9], [1.0, 0.8], [1.0, 0.7], [1.0, 0.6], [1.0, 0.5]])
     with np.errstate(divide="ignore"):
         log = np.log(variance - 0.5 * (variance == 0.5))
-    return SimpleNamespace(
+    return Trajectory(
         values={"variance": variance, "log_variance": log},
         measured={"variance": "law", "log_variance": "samples"},
         steps=np.array([0, 1]),
@@ -22,7 +23,7 @@ def trajectory():
         seed=7,
         regime="Replace()",
         family="Gaussian",
-        replicates=5,
+        last=(),
     )
 
 
@@ -51,9 +52,21 @@ def test_what_is_not_finite_is_null_with_a_reason(trajectory):
 
 
 def test_sizes_that_differ_are_listed(trajectory):
-    trajectory.sizes = np.array([100, 200])
+    longer = replace(trajectory, values={"variance": np.ones((5, 3))}, sizes=np.array([100, 200]))
 
-    assert summarize(trajectory, scenario="x")["size"] == [100, 200]
+    assert summarize(longer, scenario="x")["size"] == [100, 200]
+
+
+def test_the_profile_stands_beside_the_curves(trajectory):
+    six = {"variance": np.repeat([[1.0, 0.5]], 6, axis=0)}
+    profile = summarize(replace(trajectory, values=six), scenario="x")["profile"]
+
+    assert (profile["stage"], profile["fate"], profile["onset"]) == ("late", "collapsing", 1)
+    assert profile["text"] == str(replace(trajectory, values=six).profile())
+    few = summarize(trajectory, scenario="x")["profile"]
+    assert few["stage"] == "inconclusive"
+    assert "5 lineages are fewer than the 6 that a median takes" in few["reason"]
+    json.dumps(few, allow_nan=False)
 
 
 @pytest.mark.parametrize(

@@ -116,3 +116,28 @@ def test_only_options_that_were_given_are_told():
 def test_many_lines_are_cut_and_counted():
     assert view.text_lines("a\nb") == ["a", "b"]
     assert view.text_lines("x\n" * 203)[-1] == "(and 3 lines more)"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "told"),
+    [
+        (None, ""),
+        ([1000, 2000], "a model without loss would pass with n = 1,000, m = 2,000"),
+        ([1000, None], "a model without loss would pass with n = 1,000"),
+        ([None, 9000], "with this reference no number of samples would do: it takes m = 9,000 "
+         "rows of it"),
+        ([None, None], "with this reference no number of samples would do"),
+    ],
+)  # fmt: skip
+def test_the_sizes_it_takes_in_words(sizes, told):
+    assert view.needed({"size_needed": sizes}) == told
+
+
+def test_changes_are_counted_the_worst_first():
+    words = ("better", "worse", "equivalent", "can't tell", "worse")
+    checks = [{"word": word} for word in words]
+
+    assert view.change_counts({"checks": checks}) == (
+        "5 checks: 2 worse, 1 can't tell, 1 better, 1 equivalent"
+    )
+    assert view.change_counts({"checks": []}) == "no check"

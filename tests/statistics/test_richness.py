@@ -1,5 +1,6 @@
 """Rarefied richness: by hand, by enumeration, and its test by its own inversion."""
 
+import math
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -160,3 +161,23 @@ def test_levels_at_equal_laws():
         passes += test.pvalue_pass(0.0) <= 0.05
     assert 10 < fails <= 81
     assert 10 < passes <= 81
+
+
+@pytest.mark.parametrize("depth", [25, 15, 5])
+def test_the_variance_of_fewer_units_is_what_their_jackknife_will_say(depth):
+    # Units of six draws, half of which are of the unit's own topic.
+    def drawn(size, seed):
+        rng = generator(seed, "units")
+        words = rng.zipf(1.6, (size, 6)).clip(max=300)
+        words[:, :3] = rng.zipf(1.6, (size, 1)).clip(max=300)
+        return Incidence.of_units(words.ravel(), np.repeat(np.arange(size), 6), size)
+
+    planned = drawn(4_000, 0).variance_at(depth, 25)
+    found = np.array([drawn(25, 1 + seed).richness(depth).variance for seed in range(400)])
+
+    # 160 random sets stand behind the one and 400 behind the other: four standard errors of both
+    assert abs(planned - found.mean()) < 4 * found.std() * math.sqrt(1 / 160 + 1 / 400)
+    # ... where the variance of 4,000 units, scaled, would be too small by a quarter
+    if depth == 25:
+        scaled = drawn(4_000, 0).variance_at(depth, 4_000) * 4_000 / 25
+        assert scaled < 0.85 * found.mean()

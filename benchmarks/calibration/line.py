@@ -1,14 +1,14 @@
 """Measure the error rates of the checks at the edges of their claims.
 
-Run as ``python -m benchmarks.calibration`` from the root of the checkout (half an hour on two
-cores). Three laws lose exactly ``tolerate`` or exactly ``detect`` of what a check judges, by a
-contraction about the mean or by a deletion from the tails of mass 0.05 (replaced by draws from the
-body); the loss is exact in the population, by quadrature. A "thinning" deletes from tails twice as
-wide, so that the tail mass is short by the same share wherever near its quantile the reference
-puts the threshold. At ``tolerate`` a check must fail, and at ``detect`` pass, in at most 1 % of
-samples: the rate must be within the upper 99.9 % binomial limit of that. At planned sizes a healthy
-model must pass, and one that lost twice ``detect`` fail, in 95 % or more. There is one seed, and no
-second try. Permutation tests take 999 relabellings here, where the checks take 9 999.
+Run as ``python -m benchmarks.calibration --group loss`` from the root of the checkout (half an
+hour on two cores). Three laws lose exactly ``tolerate`` or exactly ``detect`` of what a check
+judges, by a contraction about the mean or by a deletion from the tails of mass 0.05 (replaced by
+draws from the body); the loss is exact in the population, by quadrature. A "thinning" deletes from
+tails twice as wide, so that the tail mass is short by the same share wherever near its quantile the
+reference puts the threshold. At ``tolerate`` a check must fail, and at ``detect`` pass, in at most
+1 % of samples: the rate must be within the upper 99.9 % binomial limit of that. At planned sizes a
+healthy model must pass, and one that lost twice ``detect`` fail, in 95 % or more. There is one
+seed, and no second try. Permutation tests take 999 relabellings here, where the checks take 9 999.
 
 ``--group growth`` measures the same of growth, where that is judged too: a growth is a loss below
 0, by an expansion, an "addition" to the tails of draws taken from the body, or a "thickening" of
@@ -339,14 +339,14 @@ def row(cell: Cell) -> str:
     )
 
 
-def main() -> None:
+def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--group", choices=("loss", "growth"), default="loss")
     parser.add_argument("--output", type=Path, help="a JSON file, by default in benchmarks/results")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--pilot", type=int, help="time so many simulations a cell, no result")
     parser.add_argument("--change", help="run the cells of this change and add them to the output")
-    given = parser.parse_args()
+    given = parser.parse_args(words)
     growth = given.group == "growth"
     name = "calibration_growth" if growth else "calibration"
     given.output = given.output or Path(f"benchmarks/results/{name}.json")
@@ -394,7 +394,3 @@ def main() -> None:
     }
     given.output.parent.mkdir(parents=True, exist_ok=True)
     given.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

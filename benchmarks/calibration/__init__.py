@@ -1,0 +1,1 @@
+"""How often checks and gates err at the edges of what they claim; see ``__main__``."""
