@@ -19,7 +19,7 @@ import pytest
 
 from collapse_bench.errors import CollapseBenchError, Inconclusive, InvalidArgument, InvalidSpec
 from collapse_bench.harness import accepted, collection, guard, kinds, reruns, summary
-from collapse_bench.harness.ledger import Book, exit_status
+from collapse_bench.harness.ledger import INCONCLUSIVE, Book, exit_status
 from collapse_bench.harness.options import (
     CONFORMANCE_MODELS,
     OPTIONS,
@@ -31,6 +31,7 @@ from collapse_bench.harness.session import (
     BOOK,
     CONFORMANCE,
     ENTRY,
+    PLANNED,
     PROPERTY,
     RAISED,
     SETTINGS,
@@ -200,7 +201,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
 
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     try:
-        lines = plan_lines(config, session.items)
+        lines, config.stash[PLANNED] = plan_lines(config, session.items)
     except CollapseBenchError as error:
         session.testsfailed += 1
         lines = [f"ERROR: {safe_text(error)}"]
@@ -314,6 +315,8 @@ class Recorder:
         quiet = self._idle()
         if not quiet:
             self._judge(session)
+        elif not session.exitstatus and not self.config.stash.get(PLANNED, True):
+            session.exitstatus = INCONCLUSIVE
         result = yield
         terminal = self._terminal()
         if terminal is None:

@@ -22,6 +22,7 @@ __all__ = [
     "as_tokens",
     "check_count",
     "check_real",
+    "check_texts",
     "one_of",
 ]
 
@@ -29,6 +30,9 @@ Kind = Literal["numbers", "codes", "tokens"]
 
 # Samples larger than this are refused before they are copied: 2**31 float64 values are 16 GiB.
 MOST_VALUES = 2**31
+
+# float64 rounds larger whole numbers, so that different ones become one.
+EXACT = 2**53
 
 
 def check_count(name: str, value: Any, *, least: int = 1, most: int | None = None) -> int:
@@ -105,7 +109,8 @@ def as_numbers(name: str, samples: Any, *, columns: int | None = None) -> NDArra
     Raises
     ------
     InvalidSamples
-        If there are no rows, the rank, the width or the type is wrong, or a value isn't finite.
+        If there are no rows, the rank, the width or the type is wrong, a value isn't finite, or
+        float64 would round a whole number.
     """
     array = _as_array(name, samples)
     if array.dtype.kind not in "iuf":
@@ -121,6 +126,12 @@ def as_numbers(name: str, samples: Any, *, columns: int | None = None) -> NDArra
         )
     if columns is not None and array.shape[1] != columns:
         raise InvalidSamples(f"{name} must have {columns} columns; got shape {array.shape}")
+    if array.dtype.kind in "iu" and max(int(array.max()), -int(array.min())) > EXACT:
+        worst = max(int(array.max()), int(array.min()), key=abs)
+        raise InvalidSamples(
+            f"{name} must hold whole numbers up to 2**53, beyond which float64 takes some for "
+            f"others; got {worst}: pass kind='codes' if they are categories"
+        )
     numbers = np.asarray(array, dtype=np.float64)
     finite = np.isfinite(numbers)
     if not finite.all():
@@ -138,7 +149,8 @@ def as_codes(name: str, samples: Any) -> NDArray[Any]:
     Raises
     ------
     InvalidSamples
-        If there are no rows, the shape isn't (n,) or (n, 1), or the type can't be a code.
+        If there are no rows, the shape isn't (n,) or (n, 1), the type can't be a code, texts are
+        among other types or end in NUL, or floats are beyond 2**53.
     """
     array = _as_array(name, samples)
     if array.ndim == 2 and array.shape[1] == 1:
@@ -146,6 +158,11 @@ def as_codes(name: str, samples: Any) -> NDArray[Any]:
     if array.ndim != 1 or array.size == 0:
         raise InvalidSamples(f"{name} must have shape (n,) with n >= 1; got shape {array.shape}")
     if array.dtype.kind == "f" and np.isfinite(array).all() and (array == np.rint(array)).all():
+        if np.abs(array).max() > EXACT:
+            raise InvalidSamples(
+                f"{name} must hold codes up to 2**53 where they are floats, which are rounded "
+                f"beyond; got {array[np.abs(array).argmax()]:g}: give them as integers or text"
+            )
         array = array.astype(np.int64)  # whole numbers, as a CSV with one missing cell gives them
     if array.dtype.kind not in "iubUST":
         raise InvalidSamples(
@@ -173,7 +190,8 @@ def as_tokens(name: str, samples: Any) -> tuple[NDArray[Any], NDArray[np.intp], 
     Raises
     ------
     InvalidSamples
-        If there is no token at all, or the type can't be a token's.
+        If there is no token at all, the type can't be a token's, strings are among other types, or
+        a string of a list ends in NUL.
     """
     if isinstance(samples, str | bytes) or not hasattr(samples, "__len__") or not len(samples):
         raise InvalidSamples(
@@ -186,7 +204,9 @@ def as_tokens(name: str, samples: Any) -> tuple[NDArray[Any], NDArray[np.intp], 
         tokens, lengths = block.reshape(-1), np.full(len(block), block.shape[1])
     elif all(hasattr(row, "__len__") for row in samples):
         rows = [_WORDS.findall(row) if isinstance(row, str) else list(row) for row in samples]
-        tokens = _as_array(name, [token for row in rows for token in row])
+        flat = [token for row in rows for token in row]
+        texts = all(isinstance(row, str) for row in samples)  # in which NUL is a sign of its own
+        tokens = np.asarray(flat, dtype=np.str_) if texts else _as_array(name, flat)
         lengths = np.array([len(row) for row in rows])
     else:
         raise InvalidSamples(
@@ -199,6 +219,22 @@ def as_tokens(name: str, samples: Any) -> tuple[NDArray[Any], NDArray[np.intp], 
             f"{tokens.dtype}"
         )
     return tokens, np.repeat(np.arange(len(lengths)), lengths), len(lengths)
+
+
+def check_texts(name: str, texts: Sequence[Any]) -> None:
+    """Refuse texts that numpy would merge: it strips NUL from their ends and spells out all else.
+
+    Raises
+    ------
+    InvalidSamples
+        If one ends in NUL, or they aren't all strings or all bytes.
+    """
+    if not any(all(isinstance(text, kind) for text in texts) for kind in (str, bytes)):
+        told = ", ".join(sorted({type(text).__name__ for text in texts})[:4])
+        raise InvalidSamples(f"{name} must hold values of one type; got {told}")
+    for text in texts:
+        if text[-1:] in ("\0", b"\0"):
+            raise InvalidSamples(f"{name} must hold text that doesn't end in NUL; got {text!r}")
 
 
 # Words and signs of a text: runs of letters, digits and underscores, and every other mark.
@@ -221,10 +257,18 @@ def _as_array(name: str, samples: Any) -> NDArray[Any]:
         if samples.dtype.is_floating_point:
             samples = samples.double()  # numpy has no bfloat16
         samples = samples.numpy()
+    if isinstance(samples, np.ma.MaskedArray) and np.ma.getmaskarray(samples).any():
+        raise InvalidSamples(
+            f"{name} must have a value in each cell; "
+            f"got {int(np.ma.getmaskarray(samples).sum()):,} masked"
+        )
     try:
         array = np.asarray(samples)
     except ValueError as error:  # numpy's word for a ragged list
         raise InvalidSamples(f"{name} must be rectangular; numpy says: {error}") from error
+    if array.dtype.kind in "US" and not hasattr(samples, "__array__"):
+        check_texts(name, np.asarray(samples, dtype=object).ravel().tolist())
     if array.dtype.kind == "O" and array.size and all(isinstance(x, str) for x in array.flat):
+        check_texts(name, array.ravel().tolist())
         array = array.astype(str)
     return array

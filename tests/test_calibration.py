@@ -296,6 +296,19 @@ def test_the_page_holds_the_tables_of_the_results():
     assert table.summary() in " ".join(page.split())
 
 
+def test_the_page_adds_up_what_support_fails_at_a_thousand_draws():
+    page = " ".join((ROOT / "docs" / "gate.md").read_text(encoding="utf-8").split())
+    mine = [
+        kept
+        for kept in table.complete()
+        if (kept["group"], kept["check"], kept["event"], kept["size"])
+        == ("codes", "support", "fail", "1,000")
+    ]
+    fails, gates = (sum(kept[name] for kept in mine) for name in ("count", "gates"))
+
+    assert f"{fails:,} of {gates:,} gates, {100 * fails / gates:.2f} %" in page
+
+
 def test_the_results_are_of_one_run_of_the_cells_there_are():
     head, done = cells.read(cells.RESULT)
     assert head == {**cells.header(head["commit"]), "versions": head["versions"]}

@@ -141,5 +141,6 @@ def _gate(change: str, event: str) -> Cell:
         ]
         return any_fail(checks, wide, contracted(factor), WIDE_SIZE)
 
-    size = f"{WIDE_SIZE:,}"
-    return Cell("gate", "three checks", "normal, 8-d", change, event, size, make, gates=WIDE_GATES)
+    size, late = f"{WIDE_SIZE:,}", event == "fail"
+    what = ("gate", "three checks", "normal, 8-d", change, event, size)
+    return Cell(*what, make, gates=WIDE_GATES, late=late)

@@ -67,5 +67,7 @@ def _cell(name: str, event: str) -> Cell:
         build = any_fail if event == "fail" else all_pass
         return build((judged,), draws(LAW), draws(lossy(name, loss)), SIZE)
 
-    gates = CHEAP if name == "tail_mass" else GATES
-    return Cell("ties", name, "Poisson(3)", "thinned", event, f"{SIZE:,}", make, gates=gates)
+    gates, late = CHEAP if name == "tail_mass" else GATES, name == "wasserstein"
+    return Cell(
+        "ties", name, "Poisson(3)", "thinned", event, f"{SIZE:,}", make, gates=gates, late=late
+    )

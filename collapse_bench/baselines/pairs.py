@@ -88,12 +88,17 @@ class Pairs:
         return MEASURES[check.metric](self, check.setting)
 
     def mean(self, metric: str, losses: list[tuple[float, Any]], quantity: str) -> Measured:
-        """Return two losses, each given with how far its rows move it, shape (n,)."""
+        """Return two losses, each given with what its rows add to it but for a constant, (n,).
+
+        Equal rows add the same to both, as far as they can: it is counted how many do not.
+        """
         was, now = losses
-        added = now[1] - was[1]
-        added += (now[0] - was[0]) - added.mean()
-        rng = generator(self.seed, "compare", metric, "flip")
-        found = PairedMean.of(added, permutations=self.permutations, rng=rng)
+        found = PairedMean.of(
+            now[1] - was[1],
+            change=now[0] - was[0],
+            permutations=self.permutations,
+            rng=generator(self.seed, "compare", metric, "flip"),
+        )
         return Measured(was[0], now[0], quantity, found)
 
 
@@ -192,7 +197,7 @@ def _tail(pairs: Pairs, setting: Any) -> Measured:
             for weights in (hit.astype(float), np.ones(len(hit)))
         )
         rate = x.sum() / w.sum()
-        sides.append((1 - rate / share, -(x - rate * w) / (w.mean() * share)))
+        sides.append((1 - rate / share, -(rate + (x - rate * w) / w.mean()) / share))
     return pairs.mean("tail_mass", sides, quantity)
 
 
@@ -216,7 +221,7 @@ def _variance(pairs: Pairs, setting: Any) -> Measured:
         sides = []
         for rows in both:
             spread, moved = _spread(rows.values[:, column], form)
-            sides.append((1 - spread / whole, -moved / whole))
+            sides.append((1 - spread / whole, -(spread + moved) / whole))
         return pairs.mean("variance", sides, form.quantity)
     sides = []
     for rows in both:
@@ -230,7 +235,7 @@ def _variance(pairs: Pairs, setting: Any) -> Measured:
             continue
         kept = float(np.exp(logarithm / d))
         squares = np.einsum("ij,ij->i", points @ np.linalg.inv(covariance), points)
-        sides.append((1 - kept, -kept * (squares - d) / d))
+        sides.append((1 - kept, -kept * squares / d))
     return pairs.mean("variance", sides, QUANTITIES["logdet"])
 
 
@@ -290,7 +295,7 @@ def _support(pairs: Pairs, setting: Any) -> Measured:
         incidence = Incidence.of_units(rows.values, units, len(rows))
         added = _only_there(incidence, depth)
         value = incidence.richness(depth).value
-        sides.append((1 - value / whole, -len(rows) * (added - added.mean()) / whole))
+        sides.append((1 - value / whole, -len(rows) * added / whole))
     unit = "draws" if reference.units is None else "sequences"
     return pairs.mean("support", sides, f"states in {depth:,} {unit}")
 

@@ -155,7 +155,8 @@ def reference_from(arguments: argparse.Namespace) -> SampleSet:
     if isinstance(found, Table):
         raise InvalidSamples(
             "--reference must hold one kind of values here; "
-            f"got --reference={arguments.reference!r}, a table: choose columns by --columns"
+            f"got --reference={arguments.reference!r}, a table: choose columns by --columns, "
+            "or ask `pytest --pyargs collapse_bench.suites.gate --collapse-plan` for a gate of it"
         )
     return found
 

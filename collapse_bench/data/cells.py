@@ -8,7 +8,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from collapse_bench.data.texts import encodes
 from collapse_bench.errors import InvalidSamples
+from collapse_bench.validation import EXACT, check_texts
 
 __all__ = ["Column", "column_of", "fixed", "of_arrow", "of_series"]
 
@@ -16,6 +18,9 @@ Held = Literal["numbers", "codes"]
 
 # What the states of a column are, by the kind of its type.
 STATES = {"U": "strings", "i": "integers", "u": "integers", "b": "booleans"}
+
+# Numbers larger than this, and spreads smaller than its inverse, have no square in float64.
+LARGEST = 1e150
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,12 +92,15 @@ def of_arrow(cells: Any, labels: bool, where: str) -> Column:
         values = np.asarray(cells.fill_null(False).to_numpy(zero_copy_only=False), dtype=np.bool_)
         return fixed("codes", values.copy(), missing.copy())
     if types.is_string(kind) or types.is_large_string(kind):
-        return fixed("codes", np.array(cells.fill_null("").to_pylist(), np.str_), missing.copy())
+        return _texts(cells.fill_null("").to_pylist(), missing.copy(), where)
     raise InvalidSamples(f"{where} must hold numbers or codes; got {kind}")
 
 
 def of_series(series: Any, where: str) -> Column:
-    """Return a column of pandas'."""
+    """Return a column of pandas': a series, an index or an array."""
+    import pandas
+
+    series = pandas.Series(series)
     if getattr(series.dtype, "kind", "O") in "iufb" and isinstance(series.dtype, np.dtype):
         return column_of(series.to_numpy(), where)
     if getattr(series.dtype, "kind", "O") in "Mm" or hasattr(series.dtype, "tz"):
@@ -106,14 +114,20 @@ def of_series(series: Any, where: str) -> Column:
 def column_of(values: Any, where: str, *, codes: bool = False) -> Column:
     """Return a column of cells, shape (n,); ``codes``: whole numbers are codes.
 
+    None, NaN and masked cells are missing.
+
     Raises
     ------
     InvalidSamples
-        If the cells aren't one-dimensional, a number is infinite, or they hold neither numbers nor
-        strings nor booleans, or several of them.
+        If the cells aren't one-dimensional, they hold neither numbers nor strings nor booleans, or
+        several of them, or float64 or numpy's text can't hold them: see :meth:`Table.of`.
     """
+    if isinstance(values, np.ma.MaskedArray):
+        masked, values = np.ma.getmaskarray(values), values.data.astype(object)
+        values[masked] = None
     try:
-        array = np.asarray(values)
+        # numpy makes one type of the cells of a list, of True and NaN too: "True", "nan"
+        array = np.asarray(values, dtype=None if hasattr(values, "__array__") else object)
     except ValueError as error:
         raise InvalidSamples(f"{where} must have shape (n,); numpy says: {error}") from error
     if array.ndim != 1:
@@ -122,9 +136,10 @@ def column_of(values: Any, where: str, *, codes: bool = False) -> Column:
         return _numeric(array, np.zeros(len(array), dtype=np.bool_), where, codes=codes)
     if array.dtype.kind == "T":
         array = array.astype(object)
-    if array.dtype.kind in "Ub":
-        whole = array.tolist() if array.dtype.kind == "U" else array
-        return fixed("codes", np.array(whole, array.dtype.type), np.zeros(len(array), np.bool_))
+    if array.dtype.kind == "U":
+        return _texts(array.tolist(), np.zeros(len(array), np.bool_), where)
+    if array.dtype.kind == "b":
+        return fixed("codes", array.copy(), np.zeros(len(array), np.bool_))
     if array.dtype.kind != "O":
         raise InvalidSamples(f"{where} must hold numbers or codes; got dtype {array.dtype}")
     cells = array.tolist()
@@ -139,8 +154,36 @@ def column_of(values: Any, where: str, *, codes: bool = False) -> Column:
     empty: Any = {"str": "", "bool": False, "number": 0}[family]
     filled = [empty if gap else cell for cell, gap in zip(cells, missing, strict=True)]
     if family == "number":
+        _check_whole(filled, where, codes=codes)
         return _numeric(np.asarray(filled), missing, where, codes=codes)
-    return fixed("codes", np.array(filled, np.str_ if family == "str" else np.bool_), missing)
+    if family == "str":
+        return _texts(filled, missing, where)
+    return fixed("codes", np.array(filled, np.bool_), missing)
+
+
+def _texts(cells: list[str], missing: NDArray[np.bool_], where: str) -> Column:
+    """Return codes that are strings, "" where the cell is missing."""
+    check_texts(where, cells)
+    for cell in cells:
+        if not encodes(cell):
+            raise InvalidSamples(
+                f"{where} must hold text without half a surrogate pair; got {cell!r}"
+            )
+    return fixed("codes", np.array(cells, np.str_), missing)
+
+
+def _check_whole(cells: list[Any], where: str, *, codes: bool) -> None:
+    """Refuse whole numbers that would be taken for one another."""
+    plain = codes and all(isinstance(cell, int | np.integer) for cell in cells)
+    most = 2**63 - 1 if plain else EXACT
+    for row, cell in enumerate(cells):
+        size = abs(int(cell)) if isinstance(cell, int | np.integer) else abs(cell) if codes else 0
+        if size > most:
+            raise InvalidSamples(
+                f"{where} must hold whole numbers up to {'2**63 - 1' if plain else '2**53'}, "
+                f"beyond which some are taken for others; got {cell} in row {row} (rows count "
+                "from 0): give them as text if they are codes"
+            )
 
 
 def _numeric(
@@ -158,14 +201,34 @@ def _numeric(
             f"{where} must be finite; {int(strange.sum()):,} of {len(values):,} values are "
             f"not, the first in row {first} (rows count from 0): {values[first]}"
         )
+    whole = np.where(missing, 0, values)
+    if codes or values.dtype.kind != "f":
+        _check_whole(whole.tolist(), where, codes=codes)
     if codes:
-        whole = np.where(missing, 0, values)
         if not (whole == np.rint(whole)).all():
             raise InvalidSamples(f"{where} must hold whole numbers as codes; got {values.dtype}")
         return fixed("codes", np.asarray(whole).astype(np.int64), np.array(missing))
     numbers = np.array(values, dtype=np.float64)
+    _check_size(numbers[~missing], where)
     numbers[missing] = np.nan
     return fixed("numbers", numbers, np.array(missing))
+
+
+def _check_size(numbers: NDArray[np.float64], where: str) -> None:
+    """Refuse finite numbers that have no variance in float64: it would overflow, or be 0."""
+    if not len(numbers):
+        return
+    low, high = float(numbers.min()), float(numbers.max())
+    if max(-low, high) > LARGEST:
+        worst = max(low, high, key=abs)
+        raise InvalidSamples(
+            f"{where} must hold values up to {LARGEST:g}; got {worst:g}: rescale it"
+        )
+    if 0 < high - low < 1 / LARGEST:
+        raise InvalidSamples(
+            f"{where} must be constant or vary by at least {1 / LARGEST:g}; got values from "
+            f"{low:g} to {high:g}: rescale it"
+        )
 
 
 def _unknown(size: int) -> Column:

@@ -10,6 +10,7 @@ import numpy as np
 from collapse_bench.data.sampleset import SampleSet
 from collapse_bench.data.texts import token_type
 from collapse_bench.errors import InvalidArgument, InvalidSamples
+from collapse_bench.validation import EXACT
 
 __all__ = ["choose", "listed", "match_sets"]
 
@@ -109,7 +110,7 @@ def _read_as(samples: SampleSet, reference: SampleSet) -> SampleSet:
     whole = samples.kind == "numbers" and bool((values == np.rint(values)).all())
     if kind == "codes" and whole and values.shape[1] == 1 and wanted in ("i", "u"):
         values = values[:, 0]
-    elif kind == "tokens" and whole and wanted == "integers":
+    elif kind == "tokens" and whole and wanted == "integers" and np.abs(values).max() <= EXACT:
         values = values.astype(np.int64)
     elif not (samples.kind == "codes" and values.dtype.kind == "U" and reference.texts):
         raise InvalidSamples(

@@ -11,6 +11,7 @@ from collapse_bench.data.columns import listed, match_sets
 from collapse_bench.data.sampleset import SampleSet
 from collapse_bench.data.table import Table
 from collapse_bench.errors import InvalidSamples
+from collapse_bench.validation import EXACT
 
 __all__ = ["match_columns"]
 
@@ -99,7 +100,7 @@ def _column(name: str, samples: Table, reference: Table) -> Column:
         return fixed(theirs.kind, empty, ours.missing.copy())
     if ours.kind == "numbers" and theirs.holds == "integers":
         whole = np.where(ours.missing, 0, ours.values)
-        if (whole == np.rint(whole)).all():
+        if (whole == np.rint(whole)).all() and np.abs(whole).max() <= EXACT:
             return fixed("codes", whole.astype(np.int64), ours.missing.copy())
     raise InvalidSamples(
         f"samples must hold {_told(theirs)} in {name!r}, as the reference {reference.name!r} does; "

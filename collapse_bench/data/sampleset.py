@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from collapse_bench.data.laws import Law
 from collapse_bench.data.texts import are_texts, as_sequences, fit_lines, lines_of, write_texts
 from collapse_bench.errors import InvalidArgument, InvalidSamples, InvalidSpec
-from collapse_bench.validation import Kind, as_samples
+from collapse_bench.validation import Kind, as_samples, check_texts
 
 __all__ = ["SampleSet", "save_samples", "suffix_of"]
 
@@ -200,12 +200,17 @@ def _ids(units: Any, kind: Kind, rows: int) -> NDArray[Any]:
         raise InvalidArgument(
             "units must be None for tokens, of which each sequence is a unit of its own; got ids"
         )
+    if isinstance(units, np.ma.MaskedArray) and np.ma.getmaskarray(units).any():
+        raise InvalidArgument("units must hold an id for each row; got masked ones")
     ids = np.asarray(units)
     if ids.shape != (rows,):
         raise InvalidArgument(
             f"units must hold one id for each of the {rows:,} rows; got shape {ids.shape}"
         )
+    if ids.dtype.kind == "U" and not hasattr(units, "__array__"):
+        check_texts("units", list(units))
     if ids.dtype.kind == "O" and all(isinstance(one, str) for one in ids):
+        check_texts("units", ids.tolist())
         ids = ids.astype(np.str_)
     if ids.dtype.kind not in "iuU":
         raise InvalidArgument(

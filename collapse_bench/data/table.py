@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from collapse_bench.data.cells import Column, column_of, fixed, of_arrow, of_series
 from collapse_bench.data.columns import listed
 from collapse_bench.data.sampleset import SampleSet
+from collapse_bench.data.texts import encodes
 from collapse_bench.errors import InvalidArgument, InvalidSamples, InvalidSpec
 
 __all__ = ["Table"]
@@ -56,7 +57,7 @@ class Table:
 
         Numbers that are None, NaN or null are missing, and so are codes that are. Strings,
         booleans, pandas' categories and whole numbers declared ``datasets.ClassLabel`` are codes;
-        all other whole or real numbers are numbers.
+        all other whole or real numbers are numbers. Masked cells are missing.
 
         Parameters
         ----------
@@ -71,8 +72,9 @@ class Table:
         Raises
         ------
         InvalidSamples
-            If there is no row or no column, columns differ in length, a number is infinite, or a
-            column holds neither numbers nor codes.
+            If there is no row or no column, columns differ in length, a column holds neither
+            numbers nor codes, or several kinds, or float64 or numpy's text can't hold its cells
+            or their squares: infinite or huge numbers, tiny spreads, text that ends in NUL.
         InvalidArgument
             If ``source`` is nothing of the above, or names aren't different strings.
         """
@@ -83,6 +85,10 @@ class Table:
                 raise InvalidArgument(
                     f"columns of {where} must be different names; got {key!r}"
                     + (" again" if key in columns else "")
+                )
+            if not encodes(key):
+                raise InvalidArgument(
+                    f"columns of {where} must have names without half a surrogate pair; got {key!r}"
                 )
             columns[key] = column
         sizes = {key: len(column.values) for key, column in columns.items()}
@@ -203,7 +209,8 @@ def _read(source: Any, where: str) -> Iterator[tuple[Any, Column]]:
             yield name, of_series(source.iloc[:, place], f"column {name!r} of {where}")
     elif isinstance(source, Mapping):
         for name, values in source.items():
-            yield name, column_of(values, f"column {name!r} of {where}")
+            read = of_series if hasattr(values, "isna") else column_of  # pandas' own gaps
+            yield name, read(values, f"column {name!r} of {where}")
     else:
         raise InvalidArgument(
             f"{where} must be a mapping of names to columns, a pandas DataFrame or a "
@@ -218,10 +225,11 @@ def _of_set(source: SampleSet, where: str) -> Iterator[tuple[str, Column]]:
             + (" without names" if source.columns is None else "")
         )
     if source.kind == "codes":
-        yield source.columns[0], column_of(source.values, where, codes=True)
+        name = source.columns[0]
+        yield name, column_of(source.values, f"column {name!r} of {where}", codes=True)
         return
     for name, values in zip(source.columns, source.values.T, strict=True):
-        yield name, column_of(values, where)
+        yield name, column_of(values, f"column {name!r} of {where}")
 
 
 def _features(table: Table) -> dict[str, Any]:

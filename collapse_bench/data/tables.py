@@ -24,7 +24,7 @@ from collapse_bench.errors import (
     InvalidSamples,
     InvalidSpec,
 )
-from collapse_bench.validation import Kind
+from collapse_bench.validation import Kind, check_texts
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -237,7 +237,11 @@ def _column(argument: str, spec: str, table: Dataset, name: str, kind: Kind) -> 
                 f"{where} must be finite; {int(strange.sum()):,} of {len(values):,} values are "
                 f"not, the first in row {first} (rows count from 0): {values[first]}"
             )
-    return values.astype(np.str_) if values.dtype.kind == "O" else np.array(values)
+    if values.dtype.kind != "O":
+        return np.array(values)
+    if kind == "codes":
+        check_texts(where, values.tolist())
+    return values.astype(np.str_)
 
 
 def _is_list(column: Any) -> bool:

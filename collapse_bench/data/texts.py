@@ -15,6 +15,7 @@ from collapse_bench.validation import as_tokens
 __all__ = [
     "are_texts",
     "as_sequences",
+    "encodes",
     "fit_lines",
     "lines_of",
     "one_line",
@@ -83,7 +84,7 @@ def lines_of(values: NDArray[Any]) -> Iterator[bytes]:
 
 def fit_lines(values: NDArray[Any]) -> bool:
     """Return whether a file of lines gives these texts back: a text without words would be lost."""
-    return all(row and "\0" not in row and row[0] != "\ufeff" and _encodes(row) for row in values)
+    return all(row and "\0" not in row and row[0] != "\ufeff" and encodes(row) for row in values)
 
 
 def write_texts(texts: Iterable[str], path: Path) -> None:
@@ -92,10 +93,11 @@ def write_texts(texts: Iterable[str], path: Path) -> None:
         file.writelines(f"{text}\n" for text in texts)
 
 
-def _encodes(text: str) -> bool:
+def encodes(text: str) -> bool:
+    """Return whether a text has no half of a surrogate pair, which no file can hold."""
     try:
         text.encode("utf-8")
-    except UnicodeEncodeError:  # half of a surrogate pair
+    except UnicodeEncodeError:
         return False
     return True
 

@@ -122,6 +122,13 @@ class Codes:
         first = np.searchsorted(self.values, states, side="left")
         return np.asarray(np.searchsorted(self.values, states, side="right") - first)
 
+    @cached_property
+    def own_counts(self) -> NDArray[np.int64]:
+        """How many draws hold the state of each draw, ascending, shape (n,)."""
+        first = np.flatnonzero(np.r_[True, self.values[1:] != self.values[:-1]])
+        counts = np.sort(np.diff(np.r_[first, len(self.values)]))
+        return np.repeat(counts, counts)
+
     def foreign(self, reference: Codes) -> float:
         """Return the share of draws whose state the reference lacks."""
         return float((reference.counts_of(self.values) == 0).mean())
@@ -143,7 +150,7 @@ def unresolved(reference: Codes, mass: float) -> str | None:
     It can if the state at the edge of the rarest, which together hold ``mass``, is drawn ``EDGE``
     times there, in expectation.
     """
-    counts = np.sort(reference.counts_of(reference.values))  # by draw, (n,)
+    counts = reference.own_counts
     last = math.ceil(round(mass * len(counts), 6))  # the draw at the edge, counted from 1
     edge = counts[max(last, 1) - 1] / 2
     if edge >= EDGE:
@@ -163,7 +170,7 @@ def default_mass(reference: Codes) -> float:
     ``MASS``, or as many hundredths as the reference needs to tell which states are the rarest;
     ``MASS`` where half of it all isn't enough.
     """
-    counts = reference.counts_of(reference.values)
+    counts = reference.own_counts
     needed = (np.count_nonzero(counts < 2 * EDGE) + 1) / len(counts)
     wide = math.ceil(round(100 * needed, 6)) / 100
     return wide if MASS < wide <= MOST_MASS else MASS

@@ -160,9 +160,7 @@ class Joint:
 
     def size_to_pass(self, reference: Data, levels: Levels, m: int | None) -> int | None:
         """Return the n at which an unchanged shape passes; simulated."""
-        harmonic = _bridges(numeric(reference)).to_pass(
-            detect=self.detect, beta=levels.beta, miss=levels.miss
-        )
+        harmonic = _harmonic_to_pass(numeric(reference), self.detect, levels.beta, levels.miss)
         return power.size(harmonic, m, least=LEAST_ROWS)
 
     def size_to_fail(self, reference: Data, levels: Levels, m: int | None) -> int | None:
@@ -176,3 +174,9 @@ class Joint:
 @lru_cache(maxsize=2)
 def _bridges(reference: Rows) -> Bridges:
     return Bridges.of(reference.values, np.eye(LINES), rng=generator(0, "plan", "joint"))
+
+
+@lru_cache(maxsize=128)  # one a group, asked for by all samples that are judged
+def _harmonic_to_pass(reference: Rows, detect: float, beta: float, miss: float) -> float:
+    """Return the n m / (n + m) at which an unchanged shape passes."""
+    return _bridges(reference).to_pass(detect=detect, beta=beta, miss=miss)

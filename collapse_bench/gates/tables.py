@@ -14,16 +14,19 @@ from collapse_bench.data import SampleSet, Table, match_columns
 from collapse_bench.data.columns import choose
 from collapse_bench.errors import InvalidArgument, InvalidSamples
 from collapse_bench.gates.codes import Codes
+from collapse_bench.gates.effects import (
+    Effects,
+    check_effects_of,
+    settings_of,
+    settings_of_codes,
+)
 from collapse_bench.gates.evidence import Evidence, Setting
 from collapse_bench.gates.judge import conclude, judge
 from collapse_bench.gates.levels import LEAST_ROWS, POWER, Levels, check_permutations
 from collapse_bench.gates.parts import (
     NUMBERS,
-    Effects,
     Part,
     Taken,
-    settings_of,
-    settings_of_codes,
     table_parts,
 )
 from collapse_bench.gates.plan import CheckPlan, Plan, check_plan
@@ -106,14 +109,17 @@ class TableGate:
         numbers it takes the place; of codes and tokens it stands beside. One that has to be fitted
         learns from a random half of the reference and is judged on the other.
     effects
-        Keywords of the checks by metric: ``{"variance": {"detect": 0.3}}``.
+        Keywords of the checks by metric: ``{"variance": {"detect": 0.3}}``. Those of "wasserstein"
+        are the joint check's too. Of two codes, or of cells that may be missing, those of
+        "tail_mass" are the losses of either state.
     permutations
         Relabellings, raised to K / alpha and 1 / beta where they are fewer.
 
     Raises
     ------
     InvalidArgument
-        If a level or an effect size is out of range, or ``by`` isn't a column of 2 to 100 groups.
+        If a level or an effect size is out of range or of no check, or ``by`` isn't a column of 2
+        to 100 groups.
     InvalidSamples
         If the reference can't be read, or no column varies.
     """
@@ -132,7 +138,8 @@ class TableGate:
     ) -> None:
         stream(seed)  # refuses what isn't a seed
         self.alpha, self.beta, self.seed, self.by = alpha, beta, seed, by
-        self._features, self._effects, self._asked = features, effects or {}, permutations
+        self._features, self._asked = features, permutations
+        self._effects = check_effects_of(effects)
         self.reference = _as_source(reference, features, by)
         self._rest: dict[str, Any] = {}  # by part: the rows it is judged against, if not all
         self._learned: SampleSet | None = None  # what features are fitted to
@@ -150,11 +157,7 @@ class TableGate:
         if least > permutations:
             parts, self.notes = self._parts(least)
         self.parts: tuple[Part, ...] = parts
-        self._entries = {
-            f"{part.name}-{check.metric}": _Entry(part, check)
-            for part in parts
-            for check in part.checks
-        }
+        self._entries = _entries(parts)
         self._known: dict[str, Data | str] = {}
 
     @property
@@ -163,7 +166,10 @@ class TableGate:
         return tuple(self._entries)
 
     def against(self, reference: Any) -> TableGate:
-        """Return the gate of the same parts against other rows of the same law, such as a half."""
+        """Return the gate of the same parts against other rows of the same law, such as a half.
+
+        Which states are rare there is for these rows to say; the checks remain the same ones.
+        """
         if self._features is not None:
             return TableGate(
                 reference,
@@ -176,6 +182,8 @@ class TableGate:
             )
         other = copy.copy(self)
         other.reference, other._known = match_columns(reference, self.reference), {}
+        other.parts = tuple(part.against(other.reference) for part in self.parts)
+        other._entries = _entries(other.parts)
         return other
 
     def read(self, samples: Any) -> SampleSet | Table:
@@ -318,6 +326,9 @@ class TableGate:
             if taken is None or part.where:
                 return self._untold(check, (size, len(known)), few)
         rows = taken if isinstance(taken, Rows) else read_samples(taken, known, None)
+        if min(size, len(known)) < LEAST_ROWS:  # may fail, but what would pass needn't be simulated
+            evidence = check.evidence(rows, known, self.levels, seed=self._seed(part))
+            return conclude(check, evidence, self.levels, (size, len(known)), None, None)
         return judge(check, rows, known, self.levels, seed=self._seed(part))
 
     def _seed(self, part: Part) -> int:
@@ -344,6 +355,15 @@ class TableGate:
     def _untold(self, check: Setting, sizes: tuple[int, int], reason: str) -> Verdict:
         evidence = Evidence(check.metric, WORDS[check.metric], withheld=reason)
         return conclude(check, evidence, self.levels, sizes, None, None)
+
+
+def _entries(parts: tuple[Part, ...]) -> dict[str, _Entry]:
+    """Return all checks of parts by name."""
+    return {
+        f"{part.name}-{check.metric}": _Entry(part, check)
+        for part in parts
+        for check in part.checks
+    }
 
 
 def _of_all(size: int | None, share: float) -> int | None:

@@ -18,7 +18,7 @@ from collapse_bench.gates.tables import TableGate
 from collapse_bench.generation import calling
 from collapse_bench.harness.drawing import refuse_arrays
 from collapse_bench.harness.options import CONFORMANCE_MODELS, EFFECTS
-from collapse_bench.harness.overlap import OVERLAP, overlap
+from collapse_bench.harness.overlap import MOST, OVERLAP, overlap
 from collapse_bench.harness.streaming import Stream
 from collapse_bench.models import Samples
 from collapse_bench.streams import generator
@@ -87,7 +87,7 @@ class Inputs:
     models: dict[str, adapters.LoadedModel] = field(default_factory=dict)
     _reference: data.SampleSet | data.Table | None = None
     _samples: data.SampleSet | data.Table | None = None
-    _shared: str | None = None  # what samples and reference have in common, in words
+    _shared: str = ""  # what samples and reference have in common, in words
     _most: dict[tuple[str, int], int] = field(default_factory=dict)
     _halves: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     _gates: dict[tuple[str, int], TableGate] = field(default_factory=dict)
@@ -143,7 +143,7 @@ class Inputs:
                 seed=settings.seed,
                 by=settings.by,
                 features=features,
-                effects={metric: settings.effects(metric) for metric in EFFECTS},
+                effects={name: settings.effects(name) for name in EFFECTS if name != "drift"},
                 permutations=permutations,
             )
         return self._gates[key]
@@ -178,15 +178,15 @@ class Inputs:
             )
             matched = data.match_columns(found, reference)
             share = overlap(matched, reference)
-            if share == 1:
+            if share >= MOST:
                 raise InvalidSamples(
-                    f"--collapse-samples must be drawn from a model; {found.name!r} holds only "
-                    f"rows of the reference, {reference.name!r}, which would pass any gate"
+                    f"--collapse-samples must be drawn from a model; {share:.1%} of {found.name!r} "
+                    f"are copied rows of the reference, {reference.name!r}, which pass any gate"
                 )
             if share > OVERLAP:
                 self._shared = (
-                    f"{share:.1%} of the samples are rows of the reference too: what was copied "
-                    "says nothing of the model, and the error rates don't hold"
+                    f"; {share:.1%} of the samples are copied rows of the reference, which say "
+                    "nothing of the model: the error rates don't hold"
                 )
             self._samples = matched
         return self._samples
@@ -222,7 +222,8 @@ class Inputs:
             If its ``fit`` raises.
         """
         if candidate is None:
-            return Case(OnlySamples(), self.samples(reference), reference)
+            samples = self.samples(reference)  # says what it shares with the reference
+            return Case(OnlySamples(), samples, reference, f"{AS_GIVEN}{self._shared}")
         made = any(
             loaded.model is candidate and loaded.how != "instance"
             for loaded in self.models.values()
@@ -331,10 +332,9 @@ class Inputs:
             gates.default_checks(reference)
         if self.settings.samples is not None:
             found = self.samples(reference)
-            shared = "" if self._shared is None else f"; {self._shared}"
             return [
                 f"{found.name}, {AS_GIVEN}: {len(found):,} samples against {len(reference):,} "
-                f"rows of {reference.name}{_columns(reference)}{parts}{shared}"
+                f"rows of {reference.name}{_columns(reference)}{parts}{self._shared}"
             ]
         sentences = []
         for spec in self.settings.models or (None,):

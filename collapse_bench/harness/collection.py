@@ -164,7 +164,7 @@ def settle(config: pytest.Config, items: Sequence[pytest.Item]) -> dict[str, Any
     """Return what is in force now that -k and -m have had their say, as plain data.
 
     ``ledgers`` are those of modules with a test that is selected, ``dropped`` the modules that
-    have none, ``unfit`` why others were left out, ``usage`` the sentences of what keeps the
+    have none, ``unfit`` those that were left out, ``usage`` the sentences of what keeps the
     session from running.
     """
     found: Survey = config.stash.get(SURVEY, Survey())
@@ -193,7 +193,7 @@ def settle(config: pytest.Config, items: Sequence[pytest.Item]) -> dict[str, Any
     return {
         "ledgers": [ledger for group in ledgers.values() for ledger in group],
         "dropped": sorted(found.modules.keys() - selected - found.unfit.keys()),
-        "unfit": [found.unfit[gate] for gate in sorted(found.unfit)],
+        "unfit": sorted(found.unfit),
         "usage": usage,
     }
 
@@ -275,8 +275,8 @@ def _read_inputs(config: pytest.Config, found: Survey, gates: dict[str, _Module]
                 for sentence in inputs.describe(len(module.declared or ()))
             ]
         found.sentences += [
-            f"{gate}: what is judged is fitted to its own draws, many times over: where that is "
-            "dear, name the other modules"
+            f"{gate}: what is judged is fitted to its own draws, dozens of times: where that is "
+            "dear, name the other modules, as in --pyargs collapse_bench.suites.gate.test_release"
             for gate, module in gates.items()
             if module.needs is not None
         ]

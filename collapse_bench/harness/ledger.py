@@ -163,7 +163,7 @@ class Book:
 
     ledgers: dict[Key, Record] = field(default_factory=dict)  # those that are in force
     dropped: set[str] = field(default_factory=set)  # modules that were deselected whole
-    unfit: list[str] = field(default_factory=list)  # why modules of other kinds were left out
+    unfit: list[str] = field(default_factory=list)  # modules of other kinds, which the header told
     cases: dict[Key, Record] = field(default_factory=dict)  # who was judged, and how
     checks: dict[str, Record] = field(default_factory=dict)  # by test and id: the worst verdict
     recorded: dict[str, Record] = field(default_factory=dict)  # verdicts outside every ledger
@@ -326,7 +326,9 @@ class Book:
             f"every test of {module} was deselected: it declares nothing"
             for module in sorted(self.dropped)
         ]
-        notes += [*self.unfit, *self.lost]
+        if self.unfit:
+            notes.append(f"left out: {', '.join(self.unfit)}")
+        notes += self.lost
         if (number := self.not_applicable()) > 0:
             notes.append(f"{counted(number, 'conformance check')} did not apply")
         if self.all_skipped():

@@ -31,8 +31,8 @@ PROBE = 256  # draws that are timed, and rows that an unfitted model is fitted t
 DRAWS = "collapse_generate"  # the fixture of tests that judge what a model draws
 
 
-def plan_lines(config: pytest.Config, items: Sequence[pytest.Item]) -> list[str]:
-    """Return what the ledgers in force would need, ledger by ledger, in lines.
+def plan_lines(config: pytest.Config, items: Sequence[pytest.Item]) -> tuple[list[str], bool]:
+    """Return what the ledgers in force would need, in lines, and whether all can be decided.
 
     Parameters
     ----------
@@ -50,6 +50,7 @@ def plan_lines(config: pytest.Config, items: Sequence[pytest.Item]) -> list[str]
     overridden: Mapping[str, str] = config.stash[SURVEY].overridden
     drawing = {_gate(item) for item in items if DRAWS in getattr(item, "fixturenames", ())}
     lines: list[str] = []
+    decided = True
     for (gate, model), ledger in sorted(book.ledgers.items()):
         title = f"{gate}: {model}: {counted(len(ledger['declared']), 'check')}"
         if ledger.get("conformance"):
@@ -61,12 +62,16 @@ def plan_lines(config: pytest.Config, items: Sequence[pytest.Item]) -> list[str]
             fixtures = " and ".join(sorted(overridden))
             lines.append(f"{title}; {fixtures} of your own: fixtures run with tests only")
         else:
-            lines += [title, *_ledger(inputs_of(config), model, ledger)]
-    return [safe_text(line) for line in lines] or ["no gate is selected: nothing is needed"]
+            told, sure = _ledger(inputs_of(config), model, ledger)
+            lines += [title, *told]
+            decided &= sure
+    if not lines:
+        return ["no gate is selected: nothing is needed"], True
+    return [safe_text(line) for line in lines], decided
 
 
-def _ledger(inputs: Inputs, model: str, ledger: Mapping[str, Any]) -> list[str]:
-    """Return the sizes of each check of one model, and what drawing them takes."""
+def _ledger(inputs: Inputs, model: str, ledger: Mapping[str, Any]) -> tuple[list[str], bool]:
+    """Return the sizes of each check of one model, and what drawing takes; whether it decides."""
     settings, declared = inputs.settings, len(ledger["declared"])
     reference = inputs.reference
     loaded = inputs.model(model) if model in settings.models else None
@@ -77,25 +82,35 @@ def _ledger(inputs: Inputs, model: str, ledger: Mapping[str, Any]) -> list[str]:
     if planned.size is None:
         each = [one.reference_size for one in planned.per_check.values()]
         rows = None if None in each else max(size or 0 for size in each)
-        need = "whatever the rows" if rows is None else f"the reference must have {rows:,} rows"
+        need = "nor any number of rows of the reference"
+        if rows is not None:
+            what = "clusters" if planned.unit == "clusters" else "rows"
+            half = f", half of {reference.name}," if fitted else ""
+            need = f"what they are judged against{half} must have {rows:,} {what}"
         lines.append(f"  no number of samples is sure to decide them all: {need}")
     if settings.samples is not None:
-        given = len(inputs.samples(reference))
+        samples = inputs.samples(reference)
+        given, what = len(samples), "samples"
+        if isinstance(samples, data.SampleSet) and samples.units is not None:
+            given, what = len(np.unique(samples.units)), "clusters of samples"
         enough = planned.size is not None and given >= planned.size
         verdict = "enough" if enough else "too few to be sure of a decision"
-        return [*lines, f"  {given:,} samples are given: {verdict}; nothing is drawn"]
+        lines.append(f"  {given:,} {what} are given: {verdict}; nothing is drawn")
+        return lines, enough
     if settings.mode == "sequential":
         size = inputs.most(judged, declared)
         lines.append(f"  {size:,} draws at most, fewer where the checks are decided sooner")
+        capped = False
     else:
         size = inputs.size(judged, declared)
         capped = planned.size is not None and size < planned.size
         cap = ", as --collapse-max-samples says: too few to be sure of a decision"
         lines.append(f"  {size:,} draws against {len(judged):,} rows{cap if capped else ''}")
+    decided = planned.size is not None and not capped
     if model not in (*settings.models, DEFAULT_MODEL):
-        return lines
+        return lines, decided
     candidate = data.two_gaussians() if loaded is None else loaded.model
-    return lines + _probe(inputs, candidate, reference, learned, size)
+    return lines + _probe(inputs, candidate, reference, learned, size), decided
 
 
 def _needs(name: str, one: gates.CheckPlan) -> str:

@@ -26,6 +26,7 @@ __all__ = [
     "CONFORMANCE",
     "ENTRY",
     "INPUTS",
+    "PLANNED",
     "PROPERTY",
     "RAISED",
     "SETTINGS",
@@ -73,6 +74,7 @@ BOOK = pytest.StashKey[Book]()
 INPUTS = pytest.StashKey["Inputs"]()
 SURVEY = pytest.StashKey[Any]()
 ENTRY = pytest.StashKey[dict[str, Any]]()
+PLANNED = pytest.StashKey[bool]()  # whether what was planned can be decided
 RAISED = pytest.StashKey[Raised]()
 SCREEN = pytest.StashKey[bool]()  # whether progress goes to the terminal already
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from collapse_bench.gates.codes import Codes, default_mass
 from collapse_bench.streams import generator
 from collapse_bench.validation import Kind, as_tokens
 
@@ -16,7 +17,6 @@ __all__ = ["ranks"]
 
 BINS = 40
 DIGITS = 6  # significant; a plot shows three
-RAREST = 0.05  # mass of the states that are called the rarest
 STATES = 10  # missing states that are named
 EXAMPLES = 5  # sequences of each kind
 LONGEST = 280  # characters of a sequence
@@ -65,7 +65,8 @@ def ranks(
     edges = np.unique(np.geomspace(1, len(states) + 1, BINS + 1).round().astype(int))
     # the rarest are as many as stay within the mass, and all that the ranking half lacks
     held = np.cumsum(counts[order][::-1])[::-1]
-    common = held > RAREST * len(ranking)
+    mass = default_mass(Codes.of_draws(theirs[0]))  # as wide as the check's tail
+    common = held > mass * len(ranking)
     rarest = [
         (len(values) - known[common].sum()) / len(values)
         for known, values in zip(held_by, (ours[0], counted), strict=True)
@@ -76,9 +77,7 @@ def ranks(
         "ranks": edges.tolist(),
         "samples_share": _short(_means(held_by[0], edges) / len(ours[0])),
         "reference_share": _short(_means(held_by[1], edges) / len(counted)),
-        "rarest": dict(
-            zip(("mass", "samples", "reference"), (RAREST, *_short(rarest)), strict=True)
-        ),
+        "rarest": dict(zip(("mass", "samples", "reference"), (mass, *_short(rarest)), strict=True)),
         "states": {
             "samples": len(np.unique(ours[0])),
             "reference": len(np.unique(theirs[0])),

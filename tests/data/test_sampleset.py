@@ -165,3 +165,52 @@ def test_a_path_that_cannot_be_written_is_told(tmp_path):
     with pytest.raises(InvalidSpec, match=r"path must be writable; .*No such file or directory"):
         save_samples([1.0], tmp_path / "missing" / "draws.npy")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("form", [list, lambda c: np.array(c, object), lambda c: [[x] for x in c]])
+def test_codes_that_end_in_nul_are_refused(form):
+    with pytest.raises(
+        InvalidSamples, match=r"s must hold text that doesn't end in NUL; got 'a.x00'"
+    ):
+        SampleSet.of(form(["a", "a\0"]), name="s")
+    assert SampleSet.of(form(["a", "\0a"])).values.tolist() == ["a", "\0a"]
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (["a", np.nan], "s must hold values of one type; got float, str"),
+        ([1, "1", True], "s must hold values of one type; got bool, int, str"),
+        ([b"a", b"a\0"], "s must hold text that doesn't end in NUL; got b'a"),
+        (
+            np.ma.masked_array([1.0, 2.0], [False, True]),
+            "s must have a value in each cell; got 1 masked",
+        ),
+        (
+            np.arange(2**60, 2**60 + 9),
+            r"s must hold whole numbers up to 2\*\*53, .*pass kind='codes'",
+        ),
+    ],
+    ids=str,
+)
+def test_values_that_numpy_would_merge_are_refused(values, words):
+    with pytest.raises(InvalidSamples, match=words):
+        SampleSet.of(values, name="s")
+
+
+@pytest.mark.parametrize("codes", [[2.0**63, 2.0**64], [2.0**54, 0.0], [2**63, -1]])
+def test_floats_that_are_rounded_are_no_codes(codes):
+    with pytest.raises(InvalidSamples, match=r"codes up to 2\*\*53 where they are floats"):
+        SampleSet.of(codes, kind="codes")
+
+
+def test_tokens_of_a_list_that_end_in_nul_are_refused_and_those_of_a_text_are_not():
+    with pytest.raises(InvalidSamples, match="doesn't end in NUL; got 'a"):
+        SampleSet.of([["a", "a\0"], ["a"]], kind="tokens")
+    assert SampleSet.of(["a \0 b"], kind="tokens").values.tolist() == ["a \0 b"]
+
+
+def test_strings_of_a_class_of_their_own_are_codes():
+    own = type("Own", (str,), {})
+
+    assert SampleSet.of([own("a"), "b"]).values.tolist() == ["a", "b"]

@@ -79,7 +79,7 @@ def test_integers_are_codes_when_said(write, form):
 
 @FORMS
 def test_text_among_numbers_makes_a_table(write, form):
-    table = load_reference(write(form, FRAME))
+    table = load_reference(write(form, FRAME.assign(b=[0.5, -1.25, 1e150])))
 
     assert (table.kind, table.columns, len(table)) == ("table", ("a", "b", "name"), 3)
     assert [table[name].holds for name in table.columns] == ["numbers", "numbers", "strings"]
@@ -352,3 +352,21 @@ def test_settings_of_datasets_are_put_back(tmp_path):
     finally:
         datasets.logging.set_verbosity_warning()
         datasets.disable_progress_bars()
+
+
+@pytest.mark.parametrize("options", [{}, {"columns": ("name",), "kind": "codes"}], ids=str)
+def test_text_that_ends_in_nul_is_refused_before_it_loses_it(tmp_path, options):
+    path = tmp_path / "t.parquet"
+    FRAME.assign(b=[0.5, 1, 2], name=["x", "x\0", "y"]).to_parquet(path)
+
+    with pytest.raises(InvalidSamples, match=r"'name' of .* end in NUL; got 'x\\x00'"):
+        load_samples(path, **options)
+
+
+def test_files_of_whole_numbers_that_float64_rounds_are_refused(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("id\n" + "".join(f"{2**60 + row}\n" for row in range(50)))
+
+    with pytest.raises(InvalidSamples, match=r"whole numbers up to 2\*\*53, .*; got 1152921504606"):
+        load_samples(path)
+    assert len(set(load_samples(path, kind="codes").values.tolist())) == 50

@@ -65,6 +65,21 @@ def test_units_that_name_no_clusters_are_refused(units, message):
         SampleSet.of([1.0, 2.0, 3.0], units=units)
 
 
+@pytest.mark.parametrize("form", [list, lambda ids: np.array(ids, object)])
+def test_ids_that_end_in_nul_are_refused(form):
+    with pytest.raises(
+        InvalidSamples, match="units must hold text that doesn't end in NUL; got 'a"
+    ):
+        SampleSet.of([1.0, 2.0], units=form(["a", "a\0"]))
+
+
+def test_ids_that_are_masked_or_of_several_types_are_refused():
+    with pytest.raises(InvalidArgument, match="units must hold an id for each row; got masked"):
+        SampleSet.of([1.0, 2.0], units=np.ma.masked_array([1, 2], [0, 1]))
+    with pytest.raises(InvalidSamples, match="units must hold values of one type; got float, str"):
+        SampleSet.of([1.0, 2.0], units=["a", np.nan])
+
+
 def test_sequences_take_no_units():
     with pytest.raises(InvalidArgument, match="units must be None for tokens"):
         SampleSet.of([[1, 2], [3, 4]], kind="tokens", units=[1, 2])

@@ -16,8 +16,9 @@ from collapse_bench.gates import (
     check_wasserstein,
     plan,
 )
-from collapse_bench.gates.clustered import tail_of
+from collapse_bench.gates.clustered import tail_of, variance_units
 from collapse_bench.gates.rows import read_reference
+from collapse_bench.gates.scales import Form
 from collapse_bench.gates.tail_mass import TailMass
 from collapse_bench.models import Gaussian
 from collapse_bench.statistics.richness import Incidence
@@ -154,6 +155,19 @@ def test_no_more_clusters_than_directions_show_nothing():
 
     assert verdict.outcome == "inconclusive"
     assert "22 clusters can't span the 25 directions judged" in verdict.reason
+
+
+def test_the_spread_of_clusters_is_about_a_mean_that_is_estimated_too():
+    # four clusters of two equal rows, -3, -1, 1 and 3: by hand, the squares sum to 40 over 8 rows,
+    # and the variance of the mean by cluster is 4/3 of the squared sums, 36 + 4 + 4 + 36, over 64
+    ids = np.repeat(np.arange(4), 2)
+    line = np.repeat([-3.0, -1.0, 1.0, 3.0], 2)
+    rows = read_reference(line, "numbers", seed=0, clusters=ids)
+    x, w = variance_units(rows, line, Form("variance"))
+
+    assert w.tolist() == [2.0] * 4
+    assert x.sum() / w.sum() == pytest.approx(5 + 4 / 3 * 80 / 64)
+    assert sorted(x / x.sum()) == pytest.approx([0.05, 0.05, 0.45, 0.45])
 
 
 # --- codes

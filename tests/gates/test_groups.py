@@ -36,10 +36,10 @@ def gate():
 
 def test_each_group_has_the_parts_of_its_rows_and_the_column_is_one(gate):
     assert gate.names == (
-        *("group-tail_mass", "group-support"),
+        *("group-tail_mass", "group-support", "joint-wasserstein"),
         *(f"group={state}/{name}" for state in "abc" for name in GROUP),
     )
-    assert gate.levels.alpha == 0.1 / 11
+    assert gate.levels.alpha == 0.1 / 12
 
 
 def test_sound_groups_pass_and_small_ones_are_inconclusive_with_their_sizes(gate):
@@ -62,7 +62,7 @@ def test_a_group_that_is_sick_fails_alone(gate):
     failed = {name for name, verdict in found.items() if verdict.outcome == "fail"}
 
     assert "group=b/numbers-variance" in failed
-    assert {name.partition("/")[0] for name in failed} == {"group=b"}
+    assert {name.partition("/")[0] for name in failed - {"joint-wasserstein"}} == {"group=b"}
 
 
 def test_a_group_that_is_gone_fails_by_its_column_and_is_told_in_its_own_checks(gate):
@@ -93,7 +93,9 @@ def test_whole_numbers_make_groups_of_a_table_of_numbers():
     real = SampleSet.of(values, columns=("x", "b"))
     gate = TableGate(Table.of(real), by="b", **QUICK)
 
-    assert gate.names[:3] == ("b-tail_mass", "b-support", "b=0/numbers-tail_mass")
+    assert gate.names[:4] == (
+        *("b-tail_mass", "b-support", "joint-wasserstein", "b=0/numbers-tail_mass"),
+    )
     assert gate.judge_one("b=1/numbers-variance", real).reference_size == 800
     assert gate.judge(TableGate(real, by="b").reference).verdicts.keys() == set(gate.names)
 
@@ -128,3 +130,17 @@ def test_cells_may_be_missing_in_one_group_only():
 def test_what_makes_no_groups_is_refused(frame, by, words):
     with pytest.raises(InvalidArgument, match=words):
         TableGate(frame, by=by)
+
+
+@pytest.mark.parametrize("numbered", [False, True])
+def test_a_large_group_that_shrinks_fails_by_the_joint_check_of_all_rows(numbered):
+    def frame(shares, seed):
+        rng = np.random.default_rng(seed)
+        group = np.repeat([1, 2, 1_000_000] if numbered else ["a", "b", "c"], shares)
+        return pd.DataFrame({"x": rng.normal(size=len(group)), "group": group})
+
+    gate = TableGate(frame([700, 800, 500], 1), by="group", **QUICK)
+    sick, sound = frame([1_200, 300, 500], 2), frame([700, 800, 500], 3)
+
+    assert gate.judge_one("joint-wasserstein", sick).outcome == "fail"
+    assert gate.judge_one("joint-wasserstein", sound).outcome == "pass"

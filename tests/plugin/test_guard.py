@@ -1,10 +1,12 @@
 """Code under test that ends the process, in whatever way, never makes a session green."""
 
 import os
+import sys
 
 import pytest
 
 SAID = "*collapse: the process was ended by a call of os._exit(*) in the code under test*"
+FUNCTIONS = [(module, name) for module in ("os", "posix") for name in ("_exit", "execv", "execve")]
 
 MODEL = """
 import os
@@ -61,6 +63,23 @@ def test_os_exit_in_a_model_is_never_green(ended, place):
     result.stderr.fnmatch_lines([SAID])
 
 
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("os.execlp('true', 'true')", "os.execv(*/true')"),
+        ("os.execv('/bin/true', ['true'])", "os.execv('/bin/true')"),
+        ("__import__('posix')._exit(0)", "posix._exit(0)"),
+        ("__import__('posix').execve('/bin/true', ['x'], {'A': 'B'})", "posix.execve('/bin/true')"),
+    ],
+)
+@pytest.mark.skipif(os.name != "posix", reason="programs of POSIX")
+def test_nor_is_another_way_to_end_it_or_another_program_in_its_place(ended, what, said):
+    result = ended("sample", what)
+
+    assert result.ret == 1
+    result.stderr.fnmatch_lines([SAID.replace("os._exit(*)", said)])
+
+
 def test_nor_in_a_thread_of_it(ended):
     thread = "__import__('threading').Thread(target=os._exit, args=('no number',)).start()"
     result = ended("sample", f"{thread}; __import__('time').sleep(60)", "-s")
@@ -94,18 +113,23 @@ def test_a_test_that_ends_the_session_leaves_its_ledger_undecided(pytester, sess
     assert session().ret == 6
 
 
-def test_forked_children_end_as_they_like(ended):
+def test_children_end_as_they_like(ended):
     fork = (
         "child = os.fork()\n        if child == 0: os._exit(7)\n"
         "        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7\n"
         "        import multiprocessing\n"
         "        other = multiprocessing.get_context('fork').Process(target=os._exit, args=(3,))\n"
-        "        other.start(); other.join(); assert other.exitcode == 3"
+        "        other.start(); other.join(); assert other.exitcode == 3\n"
+        "        other = multiprocessing.get_context('spawn').Process(target=os.getpid)\n"
+        "        other.start(); other.join(); assert other.exitcode == 0\n"
+        "        import subprocess\n"
+        "        assert subprocess.run(['/bin/sh', '-c', 'exit 5']).returncode == 5\n"
+        "        assert os.spawnlp(os.P_WAIT, 'sh', 'sh', '-c', 'exit 6') == 6"
     )
     result = ended("sample", fork, "--collapse-max-samples=200", "-W", "ignore")
 
     assert result.ret == 6  # too few draws to decide, and checks that weren't selected
-    assert "os._exit" not in result.stderr.str()
+    assert "collapse: the process" not in result.stderr.str()
 
 
 @pytest.mark.parametrize("place", ["top", "sample"])
@@ -134,16 +158,18 @@ def test_a_gate_of_ones_own_is_guarded_without_any_option(pytester, process):
     result.stderr.fnmatch_lines([SAID])
 
 
-def test_the_function_is_put_back_after_the_session(pytester, session):
-    before = os._exit
+def test_the_functions_are_put_back_after_the_session(pytester, session):
+    before = [getattr(sys.modules[module], name) for module, name in FUNCTIONS]
     pytester.makepyfile(
-        """
-        import os
+        f"""
+        import sys
         COLLAPSE_CHECKS = ("test_it",)
         def test_it(collapse_check):
-            assert type(os._exit).__module__ == "collapse_bench.harness.guard"
+            for module, name in {FUNCTIONS}:
+                found = type(getattr(sys.modules[module], name))
+                assert found.__module__ == "collapse_bench.harness.guard"
         """
     )
     session().assert_outcomes(passed=1)
 
-    assert os._exit is before
+    assert [getattr(sys.modules[module], name) for module, name in FUNCTIONS] == before

@@ -70,31 +70,33 @@ def test_seconds_grow_with_the_draws_and_a_model_that_is_made_is_fitted_to_few(p
     reference = ("--collapse-reference=two-gaussians", *COARSE)
     lines = planned(*GATE, "--collapse-model=slow:instance", *reference)
     drawn, size = re.search(r"about (\S+) s for ([\d,]+)", lines[-1]).groups()
-    assert float(drawn) == pytest.approx(0.1 * int(size.replace(",", "")) / 256, rel=0.2)
+    # sleep never ends early; figures are rounded to two digits
+    assert float(drawn) >= 0.95 * 0.1 * int(size.replace(",", "")) / 256
 
     lines = planned(
         *GATE, "--collapse-model=slow:Slow", "--collapse-model-arg=pause=0.1", *reference
     )
     fitted = next(line for line in lines if "fitting" in line)
     seconds = float(re.search(r"about (\S+) s for 50,000 if", fitted).group(1))
-    assert seconds == pytest.approx(0.1 * 50_000 / 256, rel=0.2)
+    assert seconds >= 0.95 * 0.1 * 50_000 / 256
 
 
 def test_the_most_of_a_sequential_gate_and_of_a_cap(planned):
     lines = planned(*GATE, "--collapse-mode=sequential")
     assert any(re.fullmatch(r"  [\d,]+ draws at most, fewer where .*", line) for line in lines)
 
-    lines = planned(*GATE, "--collapse-max-samples=500")
+    lines = planned(*GATE, "--collapse-max-samples=500", code=6)
     assert any("  500 draws against 100,000 rows, as --collapse-max-samples" in x for x in lines)
 
 
 def test_samples_that_are_given_are_counted(planned, pytester):
     given = ("--collapse-samples=healthy.npy", "--collapse-reference=reference.npy")
-    lines = planned(*GATE, *given)
+    lines = planned(*GATE, *given, code=6)
 
     assert "  tail_mass: the reference is the limit: it takes 22,070 rows" in lines[1]
     assert lines[-2] == (
-        "  no number of samples is sure to decide them all: the reference must have 22,070 rows"
+        "  no number of samples is sure to decide them all: what they are judged against must have "
+        "22,070 rows"
     )
     assert lines[-1] == (
         "  400 samples are given: too few to be sure of a decision; nothing is drawn"
@@ -104,7 +106,7 @@ def test_samples_that_are_given_are_counted(planned, pytester):
         np.save(pytester.path / "many.npy", np.random.default_rng(0).normal(size=count))
         given = ("--collapse-samples=many.npy", "--collapse-reference=two-gaussians")
         told = f"  {count:,} samples are given: {verdict}; nothing is drawn"
-        assert planned(*GATE, *given)[-1] == told
+        assert planned(*GATE, *given, code=0 if verdict == "enough" else 6)[-1] == told
 
 
 def test_a_share_of_alpha_is_the_ledger_s(planned, pytester):

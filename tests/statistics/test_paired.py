@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from collapse_bench.statistics import paired
 from collapse_bench.statistics.paired import PairedDistance, PairedMean, PairedShares
 
 LEVELS = st.floats(1e-4, 0.3)
@@ -70,7 +71,13 @@ def test_pairs_are_counted():
 # means
 
 
-def test_bounds_of_a_mean_invert_the_test_of_all_signs():
+@pytest.fixture
+def few(monkeypatch):
+    """Bound means that few pairs carry as well, as if they were many."""
+    monkeypatch.setattr(paired, "CARRIERS", 0)
+
+
+def test_bounds_of_a_mean_invert_the_test_of_all_signs(few):
     # five pairs have 32 sign vectors; each is drawn about as often
     added = np.array([0.3, 1.0, -0.2, 0.7, 0.9])
     found = PairedMean.of(added, permutations=40_000, rng=rng())
@@ -97,6 +104,50 @@ def test_pairs_that_add_the_same_leave_no_doubt():
     found = PairedMean.of(np.full(100, 0.25), permutations=999, rng=rng())
 
     assert found.bounds(0.01) == pytest.approx((0.25, 0.25))
+
+
+@pytest.mark.parametrize(
+    ("added", "carriers"),
+    [
+        (np.zeros(50), 0),
+        (np.full(50, 1e-14), 0),  # rounding
+        (np.full(50, -3.0), 50),
+        (np.where(np.arange(50) < 4, 1e200, 0), 4),
+        (np.array([1.0, -2.0, 3.0]), 36 / 14),
+    ],
+)
+def test_pairs_that_carry_a_mean_are_counted_before_they_are_moved(added, carriers):
+    found = PairedMean.of(added, change=7.0, permutations=99, rng=rng())
+
+    assert found.carriers == pytest.approx(carriers)
+    assert (found.size, found.change) == (len(added), pytest.approx(7.0, abs=1e190))
+
+
+@pytest.mark.parametrize("carriers", [24, 25])
+@pytest.mark.parametrize("sign", [-1, 0, 1])
+def test_a_mean_that_few_pairs_carry_is_shown_and_not_bounded(carriers, sign):
+    added = np.zeros(400)
+    added[:carriers] = np.where(np.arange(carriers) % 2, 1, -1) if sign == 0 else sign
+    low, high = PairedMean.of(added, permutations=999, rng=rng()).bounds(0.01)
+
+    assert np.isfinite([low, high]).all() == (carriers == 25)
+    assert (low > 0, high < 0) == (sign == 1, sign == -1)
+    assert np.isfinite([low, high]).any() == (carriers == 25 or sign != 0)
+
+
+@pytest.mark.parametrize(("size", "level", "told"), [(89, 0.01, False), (90, 0.01, True)])
+def test_pairs_of_which_none_differs_are_equal_if_they_are_many(size, level, told):
+    # of 90 pairs that differ with probability 5 %, none does with .95 ** 90 = .0099
+    assert (0.95**size <= level) == told
+    found = PairedMean.of(np.zeros(size), change=0.0, permutations=999, rng=rng())
+
+    assert found.bounds(level) == ((0.0, 0.0) if told else (-np.inf, np.inf))
+
+
+def test_a_change_that_no_pair_carries_is_not_bounded():
+    found = PairedMean.of(np.zeros(400), change=-0.1, permutations=999, rng=rng())
+
+    assert found.bounds(0.01) == (-np.inf, pytest.approx(-0.1))
 
 
 @pytest.mark.parametrize("size", [200, 3_000])  # one pair a block, and several
@@ -152,7 +203,7 @@ def test_what_a_pair_adds_is_how_far_it_moves_the_change():
     assert (high + low) / 2 == pytest.approx(whole, abs=jackknife / 3)
 
 
-def test_what_pairs_add_keeps_its_direction():
+def test_what_pairs_add_keeps_its_direction(few):
     # a few rows far out: the bounds lie askew, as those of the jackknife do
     x, z = rng(0).exponential(size=60), rng(2).exponential(size=300)
     y = x + np.where(np.arange(60) < 3, 6.0, 0.1)
@@ -206,6 +257,18 @@ def test_a_change_of_distance_takes_two_witnesses(mean, farther, nearer, sides):
     assert low == pytest.approx(-0.5 if sides[0] is None else added.bounds(0.01)[0])
     assert high == pytest.approx(0.5 if sides[1] is None else added.bounds(0.01)[1])
     assert (low > 0, high < 0) == (sides[0] is not None, sides[1] is not None)
+
+
+def test_rows_of_which_few_differ_do_not_bound_a_distance():
+    x, z = rng().normal(size=300), rng(2).normal(size=300)
+    bounds = [
+        distance(x, np.where(np.arange(300) < moved, x + 0.01, x), z).bounds(0.01)
+        for moved in (0, 10, 100)
+    ]
+
+    assert bounds[0] == (0.0, 0.0)
+    assert bounds[1] == (-np.inf, np.inf)
+    assert 0.0033 < bounds[2][1] < 0.006
 
 
 def test_swapping_pairs_of_one_law_is_as_often_significant_as_promised():
