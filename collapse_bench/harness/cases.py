@@ -21,6 +21,7 @@ from collapse_bench.harness.options import CONFORMANCE_MODELS, EFFECTS
 from collapse_bench.harness.overlap import MOST, OVERLAP, overlap
 from collapse_bench.harness.streaming import Stream
 from collapse_bench.models import Samples
+from collapse_bench.reports.text import counted
 from collapse_bench.streams import generator
 
 if TYPE_CHECKING:
@@ -373,10 +374,10 @@ class Inputs:
         if isinstance(self.reference, data.Table):
             for spec in settings.models:
                 refuse_arrays(spec, self.model(spec).model)
-        return "".join(
-            [f"; {len(gate.names)} checks of {len(gate.parts)} parts"]
-            + [f"; {note}" for note in gate.notes]
-        )
+        made = f"{counted(len(gate.names), 'check')} of {counted(len(gate.parts), 'part')}"
+        together = [part.take(self.reference) for part in gate.parts if part.name == "numbers"]
+        listed = [f"numbers: {', '.join(map(str, one.columns or ()))}" for one in together if one]
+        return "".join(f"; {told}" for told in (made, *listed, *gate.notes))
 
 
 def _columns(reference: data.SampleSet | data.Table) -> str:

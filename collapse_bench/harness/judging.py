@@ -320,9 +320,12 @@ class Judge:
             "reference_size": len(against),
             "reference_sha256": against.sha256,
             "columns": list(case.reference.columns) if case.reference.columns else None,
-            "shapes": _shapes(judged, against, case.reference.columns),
+            "shapes": None,
         }
-        folder = self._config.stash[SETTINGS].save_samples
+        settings = self._config.stash[SETTINGS]
+        if settings.features is None or against.kind != "numbers":  # features are judged, not they
+            facts["shapes"] = _shapes(judged, against, case.reference.columns)
+        folder = settings.save_samples
         if folder is not None:
             _save(folder, facts, judged, against if case.learned else None)
         return facts

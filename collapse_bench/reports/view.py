@@ -181,18 +181,18 @@ def _count(counts: Mapping[str, Any], name: str) -> int:
 
 
 def ledgers(document: Mapping[str, Any]) -> list[Ledger]:
-    """Return the gates, each with its verdicts."""
-    return [
-        Ledger(
-            gate,
-            [
-                check
-                for check in document["checks"]
-                if (check["gate"], check["model"]) == (gate["id"], gate["model"])
-            ],
-        )
-        for gate in document["gates"]
-    ]
+    """Return the gates, each with its verdicts in the order in which they were declared."""
+    found = []
+    for gate in document["gates"]:
+        place = {name: number for number, name in enumerate(gate["declared"])}
+        checks = [
+            check
+            for check in document["checks"]
+            if (check["gate"], check["model"]) == (gate["id"], gate["model"])
+        ]
+        checks.sort(key=lambda check: place.get(check["id"], len(place)))
+        found.append(Ledger(gate, checks))
+    return found
 
 
 def outside(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -176,7 +176,7 @@ def test_features_of_texts_stand_beside_their_words(session, pytester, report):
             ("--collapse-features=json:dumps", "--collapse-samples=sound.csv"),
             "features must be None for a table",
         ),
-        (("--collapse-samples=real.csv",), "holds only rows of the reference, 'real.csv'"),
+        (("--collapse-samples=real.csv",), "100.0% of 'real.csv' are copied rows of the reference"),
         (
             ("--collapse-model=sklearn.mixture:GaussianMixture",),
             "must draw tables, as the reference is one, but is adapted from another library",
