@@ -1,8 +1,14 @@
-"""What a command printed, for every test of one."""
+"""What a command printed, for every test of one; and where the benchmarks are imported from."""
+
+import sys
+from pathlib import Path
 
 import pytest
 
 from collapse_bench.cli import main
+
+# The benchmarks stand beside the package and aren't installed with it.
+sys.path.append(str(Path(__file__).parents[1]))
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """``--collapse-plan``: what the gates would need; nothing is judged."""
 
+import itertools
 import re
 
 import numpy as np
@@ -45,7 +46,9 @@ def planned(session, pytester, rows):
         assert not outcomes & {"passed", "failed", "errors", "reported"}
         lines = [line for line in result.outlines if line.strip()]
         assert lines[-1] == last
-        return lines[next(i for i, line in enumerate(lines) if "collapse plan" in line) + 1 : -2]
+        start = next(i for i, line in enumerate(lines) if "collapse plan" in line) + 1
+        section = itertools.takewhile(lambda line: not line.startswith("="), lines[start:])
+        return list(section)
 
     return run
 
